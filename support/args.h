@@ -1,0 +1,80 @@
+#ifndef NLM_SUPPORT_ARGS_H
+#define NLM_SUPPORT_ARGS_H
+// Values a user writes as arguments, and the tables that say which arguments a thing takes. Layers, losses,
+// optimizers, metrics, callbacks, initializers and regularizers all describe themselves with `arg_spec`.
+#include "support/arena.h"
+#include "support/diag.h"
+#include "support/source.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum {
+  VALUE_NONE,
+  VALUE_BOOL,
+  VALUE_INT,
+  VALUE_FLOAT,
+  VALUE_STRING, // "text"
+  VALUE_NAME,   // a bare name of a mode: relu
+  VALUE_LIST,
+  VALUE_DICT,   // {key: value}
+  VALUE_CALL,   // L2(0.01), RMSprop(learning_rate = 1e-3)
+  VALUE_OBJECT, // a layer, cell or tensor of the compiler (opaque here)
+} value_kind;
+
+typedef struct value value;
+struct value {
+  value_kind kind;
+  span at;
+  bool boolean;
+  int64_t integer;  // VALUE_INT
+  double number;    // VALUE_FLOAT, and VALUE_INT as a double
+  const char *text; // string, name, call's callee
+  value **items;    // list items, dict values, call's arguments
+  const char **keys; // dict keys; call's argument names (NULL where positional)
+  size_t count;
+  void *object;
+};
+
+// What an argument accepts; kinds combine with |.
+enum {
+  ARG_NONE = 1 << 0, // `none` is allowed
+  ARG_BOOL = 1 << 1,
+  ARG_INT = 1 << 2,
+  ARG_FLOAT = 1 << 3,        // integers too
+  ARG_STRING = 1 << 4,       // free text or a path
+  ARG_MODE = 1 << 5,         // one of `modes`, bare or quoted
+  ARG_INTS = 1 << 6,         // list of integers
+  ARG_FLOATS = 1 << 7,       // list of numbers
+  ARG_STRINGS = 1 << 8,      // list of strings
+  ARG_ACTIVATION = 1 << 9,   // name of an activation
+  ARG_INITIALIZER = 1 << 10, // name or call of an initializer
+  ARG_REGULARIZER = 1 << 11,
+  ARG_CONSTRAINT = 1 << 12,
+  ARG_LAYER = 1 << 13, // a layer (VALUE_OBJECT)
+  ARG_CELL = 1 << 14,  // a cell or a list of cells
+  ARG_ANY = 1 << 15,   // checked by the owner
+};
+
+typedef struct arg_spec {
+  const char *name;          // NULL ends a table
+  unsigned kinds;
+  const char *default_text;  // as a user would write it ("0.01", "none", "relu"); NULL: required
+  const char *const *modes;  // for ARG_MODE: NULL-terminated
+  double min, max;           // for numbers, checked when min < max; inclusive unless `open_max`
+  bool open_max;             // max itself is not allowed
+  const char *doc;           // one line, for `nlmc help` and the reference page
+} arg_spec;
+
+// Binds a call's arguments (positional, then by name) to a table. Returns an arena array parallel to
+// `specs` with defaults filled in (spans of defaults are the call's), or NULL after reporting every unknown,
+// repeated, missing, ill-typed or out-of-range argument ("did you mean" included) into `d`.
+// `what` names the thing in messages ("LSTM").
+value **args_bind(arena *a, diags *d, const char *what, const arg_spec *specs, const value *call);
+
+size_t args_count(const arg_spec *specs);
+int args_index(const arg_spec *specs, const char *name); // -1 if absent
+value *value_parse_literal(arena *a, const char *text);  // "none", "true", "3", "1e-3", "\"x\"", "[1, 2]", name
+void value_print(const value *v, strbuf *out);           // as a user would write it
+const char *value_kind_name(const value *v);             // "an integer", "a list", …
+
+#endif
