@@ -1,0 +1,75 @@
+#ifndef NLM_IR_LAYER_H
+#define NLM_IR_LAYER_H
+// What a layer is: one file ir/layers/<name>.c exports one `const layer_def` and layers.def has one line for it.
+// The binder, range errors, `nlmc help`, the reference page and the tests derive from this struct.
+#include "ir/lower.h"
+#include "ir/model.h"
+
+// What a layer does with a mask on its input. The shape report and warnings follow from it.
+typedef enum {
+  MASKS_PASS,    // output has the input's mask (several inputs: OR; none if one has none)
+  MASKS_CONSUME, // uses it, output has none
+  MASKS_DESTROY, // cannot use it: warning at the call, `mask_advice` says what to do instead
+  MASKS_CUSTOM,  // build sets it
+} mask_rule;
+
+// One application being checked. build() reads inputs and sets outputs; errors go through the helpers below.
+typedef struct layer_call {
+  layer *layer;
+  application *app;
+  model *model;
+  tensor *const *inputs;
+  int n_inputs;
+  bool first; // first application: declare weights now
+  bool failed;
+} layer_call;
+
+struct layer_def {
+  const char *name;    // "LSTM"
+  const char *snake;   // "lstm"
+  const char *doc;     // one paragraph
+  const char *group;   // "recurrent", "core", "pooling", "merging", "text", ...
+  const arg_spec *args;
+  const char *const *call_args; // names accepted when applied besides tensors; NULL-terminated or NULL
+  int min_inputs, max_inputs;   // max -1: any number
+  bool spreads_list;            // Add()([a, b]) is Add()(a, b)
+  mask_rule masks;
+  const char *mask_advice;
+  // Sets app outputs (call_output) and, when call->first, weights (call_weight). false after an error was reported.
+  bool (*build)(layer_call *call);
+  // Builds L2 for one application: reads lower_input(), writes lower_set_output().
+  void (*lower)(lowering *lw, const application *app);
+  // One to three tiny complete models in .nlm source, each using the layer; every derived test runs on them.
+  const char *const *examples; // NULL-terminated
+};
+
+#define LAYER(symbol, name) extern const layer_def symbol;
+#include "ir/layers.def"
+#undef LAYER
+extern const layer_def *const layer_table[]; // NULL-terminated, order of layers.def
+const layer_def *layer_find(const char *name); // "LSTM"; NULL if unknown
+const char *layer_suggest(const char *name);   // nearest name or NULL
+
+// ---- for build()
+// Declares result k (in order) with this shape and type; the mask follows the layer's rule unless CUSTOM.
+tensor *call_output(layer_call *call, shape s, tensor_type type);
+void call_output_mask(tensor *out, mask_state state, tensor *mask_source);
+weight *call_weight(layer_call *call, const char *local, shape s, initializer init);
+// Error at the call: "LSTM got a tensor of shape (batch, 256); it needs (batch, time, features)", with a note at
+// the layer that removed or added the axis when one can be named.
+void call_shape_error(layer_call *call, const tensor *input, const char *needs);
+diag *call_error(layer_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool call_expect_rank(layer_call *call, const tensor *input, int min_rank, int max_rank, const char *needs);
+// Static extent required (weights depend on it); reports and returns -1 when it is symbolic.
+int64_t call_static_dim(layer_call *call, const tensor *input, int axis);
+
+// ---- bound arguments of a layer by name (the argument exists: else ICE)
+const value *layer_arg(const layer *l, const char *name);
+int64_t layer_arg_int(const layer *l, const char *name);
+double layer_arg_float(const layer *l, const char *name);
+bool layer_arg_bool(const layer *l, const char *name);
+const char *layer_arg_text(const layer *l, const char *name); // string or mode; NULL for none
+bool layer_arg_is_none(const layer *l, const char *name);
+initializer layer_arg_initializer(const layer *l, const char *name);
+
+#endif

@@ -1,0 +1,122 @@
+#ifndef NLM_IR_LOWER_H
+#define NLM_IR_LOWER_H
+// L1 -> L2. A tensor under a mask is lowered to its valid rows only; `lowered` says in which order they stand and
+// what a consumer that looks at masked steps would find there (the fill). Legend: B batch, T time, V valid rows.
+#include "ir/graph.h"
+#include "ir/model.h"
+
+typedef enum {
+  LAYOUT_DENSE, // data has the tensor's own shape [B, ...]
+  LAYOUT_RM,    // data [V, F...]: valid rows, example after example
+  LAYOUT_TM,    // data [V, F...]: valid rows in scan order
+} row_layout;
+
+typedef enum {
+  FILL_NONE,    // nothing is masked
+  FILL_UNIFORM, // fill [F...]: the same value at every masked step
+  FILL_CARRY,   // the value of the last valid step before; `fill` [F...] before the first one
+  FILL_FULL,    // fill [B*T, F...]: its rows at masked steps
+} fill_kind;
+
+typedef enum { LOGITS_NONE, LOGITS_SIGMOID, LOGITS_SOFTMAX } logits_kind;
+
+typedef struct lowered {
+  node *data;
+  row_layout layout;
+  node *pack; // PACK node when the tensor is a sequence in RM or TM order (also a dense pack); else NULL
+  fill_kind fill_kind;
+  node *fill;
+  // When data = sigmoid(logits) or softmax(logits): same layout and shape, for losses that work on logits.
+  logits_kind logits_kind;
+  node *logits;
+} lowered;
+
+typedef enum { PROGRAM_INFER, PROGRAM_EVALUATE, PROGRAM_GRAD, PROGRAM_KINDS } program_kind;
+
+typedef struct lowering lowering;
+struct lowering {
+  graph *g;
+  const model *model;
+  bool training; // dropout is live
+  lowered *values; // by tensor id
+  struct program *program;
+  const application *current;
+};
+
+// ---- for layers' lower()
+lowered lower_input(lowering *lw, const application *app, int k);
+void lower_set_output(lowering *lw, const application *app, int k, lowered value);
+node *lower_weight(lowering *lw, const layer *l, const char *local);
+// INT [B, T] mask of a tensor whose mask state is VALID, or NULL. (Dense; for packing use lowered.pack.)
+node *lower_mask(lowering *lw, const tensor *t);
+// The PACK node for a tensor's mask (MASK_NONE: the dense packing of its axis 1). One per mask value.
+node *lower_pack(lowering *lw, const tensor *t);
+lowered lowered_dense_value(node *data);
+lowered lowered_row_value(node *data, row_layout layout, node *pack, fill_kind kind, node *fill);
+
+// Conversions. The dense form unpacks with the fill. Rows: [V, F...] in the order asked for (LAYOUT_RM of a dense
+// tensor is a reshape to [B*T, F...]); `t` is the L1 tensor that x lowers.
+node *lower_to_dense(lowering *lw, lowered x, const tensor *t);
+node *lower_to_rows(lowering *lw, lowered x, const tensor *t, row_layout layout);
+// Logical row numbers (b*T+t) of the rows of x for RANDOM, or NULL when rows are in natural order.
+node *lower_row_numbers(lowering *lw, lowered x);
+// Applies f to rows (or to the dense tensor) and to the fill alike: for layers that treat every step by itself.
+// f sees tensors whose leading dimension(s) are rows; several inputs are first brought to one layout and packing.
+typedef node *(*tokenwise_fn)(lowering *lw, node *const *rows, int n, void *context);
+lowered lower_tokenwise(lowering *lw, const application *app, const lowered *in, int n, tokenwise_fn f, void *context);
+
+// ---- activations by Keras name (ir/activations.c): relu sigmoid tanh softmax linear elu selu softplus softsign silu
+// gelu hard_sigmoid exponential mish leaky_relu log_softmax. softmax works on the last axis.
+bool activation_exists(const char *name);
+const char *const *activation_names(void); // NULL-terminated
+node *activation_build(graph *g, const char *name, node *x);
+
+// ---- whole programs
+typedef enum {
+  ROOT_OUTPUT,      // index: model output; dense [B, ...]
+  ROOT_OUTPUT_MASK, // index: model output; INT [B, T]
+  ROOT_LOSS,        // index: model output, or -1 for the weighted total; rank 0
+  ROOT_GRAD,        // index: weight; dense gradient
+  ROOT_GRAD_IDS,    // index: weight; INT [D] distinct rows that ROOT_GRAD_ROWS [D, F...] speaks of
+  ROOT_GRAD_ROWS,
+  ROOT_TOUCH,       // index: weight; INT [D]: rows about to be read (only in PROGRAM_GRAD, before any gather)
+  ROOT_PROBE,       // index: tensor id; any layer's output for `predict --layer`
+} root_role;
+
+typedef struct program_root {
+  root_role role;
+  int index;
+  node *value;
+} program_root;
+
+typedef enum { INPUT_IDS, INPUT_REAL, INPUT_TARGET_INT, INPUT_TARGET_REAL } program_input_role;
+
+// One tensor the caller hands to compiled programs; the same list serves all programs of a model.
+typedef struct program_input {
+  const char *name; // the model input's or output's name
+  program_input_role role;
+  shape shape;      // [batch, ...]
+  const application *pipeline; // the TextVectorization that makes these ids from text, or NULL
+  int model_input;  // index in model.inputs, or -1 for targets
+  int model_output; // for targets, else -1
+} program_input;
+
+typedef struct program_inputs {
+  VEC(program_input) list;
+} program_inputs;
+
+typedef struct program {
+  program_kind kind;
+  const model *model;
+  graph *g;
+  program_inputs *inputs;
+  VEC(program_root) roots;
+} program;
+
+// Text inputs become the ids their pipelines make; then targets, when the model has a train block with losses.
+program_inputs *program_inputs_of(const model *m);
+// Lowers a model. EVALUATE adds losses; GRAD adds losses and leaves gradients to the autodiff pass.
+// `probe`: a layer name whose outputs become ROOT_PROBE roots, or NULL.
+program *lower_program(const model *m, program_inputs *inputs, program_kind kind, const char *probe);
+
+#endif

@@ -1,0 +1,156 @@
+#ifndef NLM_IR_MODEL_H
+#define NLM_IR_MODEL_H
+// L1: the layer graph in the user's vocabulary. Every tensor has a symbolic shape (d[0] is always the batch) and a
+// mask state; every layer application keeps its place in the source. All user-facing errors about shapes, masks and
+// arguments are reported here. Ownership: everything lives in the unit's arena. Thread-safety: one thread per unit.
+#include "ir/dim.h"
+#include "support/args.h"
+#include "support/diag.h"
+#include "support/vec.h"
+
+typedef struct layer_def layer_def;
+typedef struct layer layer;
+typedef struct application application;
+typedef struct model model;
+
+typedef enum { TENSOR_REAL, TENSOR_INT, TENSOR_TEXT } tensor_type;
+// MASK_NONE: there is none, or it was consumed as it should; MASK_DESTROYED: the layer got one and could not use it.
+typedef enum { MASK_NONE, MASK_VALID, MASK_DESTROYED } mask_state;
+
+typedef struct tensor {
+  const char *name; // the user's name for it, else the layer's
+  tensor_type type;
+  shape shape; // rank -1: poison, left by an error already reported; whatever uses it stays silent
+  mask_state mask;
+  // Masks are values: two tensors share a packing only when mask_source is the same tensor. For MASK_VALID it is the
+  // tensor whose making defined the mask (an Embedding's output, a merge of two masks); the layer graph axis it
+  // covers is always axis 1.
+  struct tensor *mask_source;
+  application *source;
+  int output; // which result of `source`
+  int id;     // dense number in the model
+  span at;
+} tensor;
+
+typedef enum { INIT_ZEROS, INIT_ONES, INIT_CONSTANT, INIT_UNIFORM, INIT_NORMAL, INIT_TRUNCATED_NORMAL,
+               INIT_VARIANCE_SCALING, INIT_ORTHOGONAL, INIT_IDENTITY, INIT_LSTM_BIAS } init_kind;
+// a, b: CONSTANT value; UNIFORM low, high; NORMAL mean, stddev; VARIANCE_SCALING scale (a), with `mode` 0 fan_in
+// 1 fan_out 2 fan_avg and `distribution` 0 uniform 1 truncated_normal 2 normal; ORTHOGONAL and IDENTITY gain (a).
+// INIT_LSTM_BIAS: zeros, with ones in the forget quarter.
+typedef struct initializer {
+  init_kind kind;
+  double a, b;
+  int mode, distribution;
+} initializer;
+
+typedef struct weight {
+  const char *name;  // path in a weights file: "bidirectional/forward/kernel"
+  const char *local; // last part: "kernel"
+  shape shape;       // static
+  initializer init;
+  bool trainable;
+  const char *pretrained; // path as the user wrote it, or NULL
+  int index;              // in model.weights
+  layer *owner;
+} weight;
+
+struct layer {
+  const layer_def *def;
+  const char *name; // unique in the model: "bidirectional_1"; for a wrapped layer the path "bidirectional/forward"
+  const char *path; // prefix of its weights' names
+  value **args;     // parallel to def->args
+  span at;
+  layer *parent;    // the wrapper, or NULL
+  layer *children[2]; // wrapped copies (Bidirectional: forward, backward; TimeDistributed: inner)
+  int n_children;
+  VEC(weight *) weights; // its own (not its children's)
+  VEC(application *) applications;
+  bool trainable;
+  model *model;
+  void *data; // the layer's own, set in build
+};
+
+struct application {
+  layer *layer;
+  int number; // 0 for the first use
+  tensor **inputs;
+  int n_inputs;
+  tensor **outputs;
+  int n_outputs;
+  // Call arguments by name (initial_state = [h, c]): parallel arrays.
+  const char **call_names;
+  value **call_values; // tensors are VALUE_OBJECT with object = tensor *
+  int n_call;
+  span at;
+  int order; // position in model.applications
+};
+
+typedef struct model_output {
+  const char *name;
+  tensor *value;
+  span at;
+} model_output;
+
+typedef struct train_block {
+  span at;
+  // Raw settings as written, in order; typed access through ir/train.h.
+  const char **names;
+  span *name_spans;
+  value **values;
+  size_t count;
+} train_block;
+
+struct model {
+  struct unit *unit;
+  const char *name;
+  span at;
+  VEC(tensor *) inputs;
+  VEC(model_output) outputs;
+  VEC(layer *) layers; // in order of first application, Input layers included
+  VEC(application *) applications; // topological
+  VEC(tensor *) tensors;
+  VEC(weight *) weights; // order of creation
+  train_block *train; // NULL: compiled for prediction only
+};
+
+// One compilation: arenas, dims, diagnostics, constants, models.
+typedef struct unit {
+  arena *mem;
+  dim_table *dims;
+  diags *diags;
+  const char *source_path;
+  VEC(model *) models;
+} unit;
+
+unit *unit_new(diags *d);
+void unit_free(unit *u);
+
+// ---- building (used by name resolution)
+model *model_new(unit *u, const char *name, span at);
+// dims: without the batch. An input is a layer of type Input in reports.
+tensor *model_add_input(model *m, const char *name, tensor_type type, const dim *const *dims, int rank, span at);
+void model_add_output(model *m, const char *name, tensor *value, span at);
+
+// Makes a layer from its call; NULL after reporting bad arguments. Not part of the model until applied.
+// `scope`: path of the enclosing block instance ("transformer_encoder") or NULL.
+layer *layer_make(model *m, const layer_def *def, const value *call, const char *scope);
+// A copy with the same arguments and weights of its own (Bidirectional's backward layer).
+layer *layer_clone(layer *l);
+// Applies a layer. Returns the application; its outputs are poison when an error was reported (or an input was
+// poison). Named on first application (wrapped layers just before their wrapper).
+application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const char *const *call_names,
+                         value *const *call_values, int n_call, span at);
+// Elementwise operators between tensors and numbers; layers of the report too (add, subtract, multiply, divide,
+// less, …). op: "+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "neg". Operands: VALUE_OBJECT tensors or
+// numbers.
+tensor *model_apply_operator(model *m, const char *op, const value *a, const value *b, span at);
+// Functions: activations and math by name (relu(x), abs(x)); NULL if `name` is no function.
+bool is_function_name(const char *name);
+tensor *model_apply_function(model *m, const char *name, const value *call, tensor *const *inputs, int n_inputs,
+                             span at);
+
+bool tensor_is_poison(const tensor *t);
+int64_t layer_param_count(const layer *l, bool trainable_only); // its children's included
+const char *tensor_type_name(tensor_type t);
+
+#endif

@@ -1,0 +1,41 @@
+#ifndef NLM_IR_TRAIN_H
+#define NLM_IR_TRAIN_H
+// The `train` block, checked and typed. Losses are the compiler's (ir/loss.h); optimizers, metrics and callbacks
+// belong to the runtime, which hands their names and argument tables to the binder as plain tables.
+#include "ir/loss.h"
+
+typedef struct registry_entry {
+  const char *name;       // "rmsprop", "accuracy"
+  const char *class_name; // "RMSprop"; may be NULL
+  const char *doc;
+  const arg_spec *args;
+} registry_entry;
+
+typedef struct registries {
+  const registry_entry *optimizers, *metrics, *callbacks; // each ended by name == NULL
+} registries;
+
+typedef struct bound_call {
+  const registry_entry *entry;
+  value **args; // parallel to entry->args
+  span at;
+} bound_call;
+
+typedef struct train_config {
+  bound_call optimizer;
+  const loss_def **losses; // by model output; NULL: no loss for that output
+  value ***loss_args;
+  double *loss_weights;
+  VEC(bound_call) callbacks;
+  VEC(bound_call) *metrics; // by model output
+  int64_t epochs, batch_size;
+  bool shuffle;
+  double validation_split;
+} train_config;
+
+// NULL after reporting errors. Defaults as Keras: RMSprop, epochs 1, batch size 32, shuffle. Settings: optimizer,
+// loss, loss_weights, metrics, epochs, batch_size, callbacks, shuffle, validation_split, seed. Checks that each
+// loss fits its output (binary_crossentropy wants one sigmoid unit or the like) and says what would fit.
+train_config *train_config_bind(const model *m, const registries *r);
+
+#endif
