@@ -35,7 +35,7 @@ static number_form convert(const char *digits, bool integral, int64_t *integer, 
 number_form literal_number(const char *text, size_t bytes, int64_t *integer, double *number) {
   strbuf digits = {0};
   size_t at = 0;
-  bool well = true, integral = true, whole = bytes > 0 && text[0] != '.';
+  bool well = bytes > 0, integral = true, whole = bytes > 0 && text[0] != '.';
   *integer = 0;
   *number = 0;
   if (whole)
