@@ -1,0 +1,93 @@
+#ifndef NLM_IR_KERNEL_H
+#define NLM_IR_KERNEL_H
+// L3: the ordered kernels of one program. The schedule decides which L2 nodes get memory ("materialised"); every
+// other node is computed inside the kernels that read it, at the index they read ("inline"). Codegen follows the
+// schedule and decides nothing about fusion.
+//
+// Inline evaluation is by pulling: value(node, index) recurs through elementwise ops at the same index, through
+// views (BROADCAST, RESHAPE, TRANSPOSE, SLICE, REVERSE, CONCAT, PAD) at a mapped index, through GATHER, ONE_HOT and
+// SCATTER-free index ops at an index that is itself pulled, and stops at materialised nodes, leaves and scan
+// parameters.
+//
+// Legend: V valid rows, n active rows of a scan step, U, F features.
+#include "ir/lower.h"
+
+typedef enum {
+  PLACE_WORKSPACE, // slot: offset table index; lifetime [first, last] in kernel positions
+  PLACE_INPUT,     // slot: program input
+  PLACE_OUTPUT,    // slot: model output (caller's memory)
+  PLACE_MASK,      // slot: model output whose mask this is (caller's memory)
+  PLACE_PROBE,     // slot: position among the program's probe roots (caller's memory)
+  PLACE_PARAM,     // slot: weight
+  PLACE_RESULT,    // slot: 0 total loss, 1 + output: a rank-0 number reported to the caller as double
+  PLACE_ROWS,      // inside a scan: scratch for one block of rows [n, U...], private to the block
+} buffer_place;
+
+typedef struct buffer {
+  int index;
+  buffer_place place;
+  int slot;
+  node *value;         // the node it holds (views without copying share the buffer of what they view)
+  elem_type type;
+  const dim *elements; // with run-time counts; sizes use dim_upper_bound. PLACE_ROWS: elements of one row
+  int first, last;     // kernels that write it first and read it last
+} buffer;
+
+typedef enum {
+  STAGE_MAP,     // for every element of the common shape of `roots`: evaluate and store each root
+  STAGE_REDUCE,  // roots[0] is REDUCE_SUM/MAX: kept axes outside, reduced axes inside, operand inline
+  STAGE_SEGMENT, // roots[0] is SEGMENT_SUM/MAX: for each segment, for its rows in order; operand inline
+  STAGE_SCATTER, // roots[0] is SCATTER: zero the table, then store the inline rows at their ids
+  STAGE_MATMUL,  // matmul; roots[0] is stored: the MATMUL itself or an elementwise epilogue of it
+} stage_kind;
+
+typedef struct stage {
+  stage_kind kind;
+  node **roots;
+  int n_roots;
+  node *matmul;  // STAGE_MATMUL
+  node *a_table; // STAGE_MATMUL: operand a is GATHER(a_table, a_index): rows are read through the index; else NULL
+  node *a_index; // INT [M], materialised
+} stage;
+
+typedef enum {
+  KERNEL_STAGE,   // one stage
+  KERNEL_SCAN,    // a time loop: for each block of sorted examples, for each step: body stages, then commits
+  KERNEL_UNIQUE,  // runtime call
+  KERNEL_PACK,    // runtime call
+  KERNEL_CHECK,   // CHECK_IDS on a materialised or input id tensor
+  KERNEL_TOUCH,   // tells the runtime which rows of a weight are about to be read
+} kernel_kind;
+
+typedef struct kernel {
+  kernel_kind kind;
+  const char *name; // from the layers it serves: "bidirectional.forward.scan"
+  node *subject;    // SCAN, UNIQUE, PACK, CHECK, TOUCH (the ids)
+  int weight;       // TOUCH
+  stage stage;      // KERNEL_STAGE
+  stage *body;      // KERNEL_SCAN: in order; materialised body nodes are PLACE_ROWS buffers
+  int n_body;
+  // KERNEL_SCAN: state k may be stored in place by the stage that computes its next value (no later read of the old
+  // value in the step, and every read in that stage is at the element stored); else it is copied after the last stage.
+  bool *in_place;
+  int partner;      // another scan kernel, independent of this one, run in the same parallel region; or -1
+  const dim *flops, *bytes; // estimates for profiles
+} kernel;
+
+typedef struct schedule {
+  const program *program;
+  VEC(kernel) kernels;
+  VEC(buffer) buffers;
+  // node id -> buffer index or -1; covers views that share a buffer (RESHAPE of a materialised node)
+  int *buffer_of;
+  size_t n_nodes;
+  int n_offsets; // workspace slots
+} schedule;
+
+const buffer *schedule_buffer(const schedule *s, const node *n); // NULL: inline
+void schedule_print(const schedule *s, strbuf *out);             // `emit kernels`
+// Every inline operand is computable where it is used, every buffer is written before it is read, roots are stored,
+// lifetimes are right. NULL when sound, else a reason.
+const char *schedule_verify(const schedule *s);
+
+#endif
