@@ -25,7 +25,6 @@ typedef struct emitter {
   LLVMTypeRef vector;    // lanes x real
   LLVMTypeRef mask_type; // lanes x i1
   LLVMValueRef function; // being emitted, or NULL
-  LLVMValueRef alias_domain;
 } emitter;
 
 // A new context and module; `name` is the module's identifier. emitter_free releases both (and all values).
@@ -107,6 +106,9 @@ typedef struct alias_scope {
 } alias_scope;
 // Makes `count` scopes that exclude each other (distinct buffers whose pointers were loaded from one table).
 void emit_alias_scopes(emitter *e, size_t count, alias_scope *scopes);
+
+// A metadata node equal to no other (it names itself first), with up to three further operands.
+LLVMMetadataRef distinct_metadata(emitter *e, const LLVMMetadataRef *operands, unsigned count);
 
 // Address of element `index` (i64) of an array of `element`.
 LLVMValueRef emit_at(emitter *e, LLVMTypeRef element, LLVMValueRef base, LLVMValueRef index);
