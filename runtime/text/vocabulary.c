@@ -1,0 +1,105 @@
+#include "runtime/text/vocabulary.h"
+#include "support/arena.h"
+#include "support/json.h"
+#include <jansson.h>
+#include <stdlib.h>
+
+static const text_view specials[VOCABULARY_SPECIALS] = {{"", 0}, {"[UNK]", 5}};
+
+vocabulary *vocabulary_with_specials(size_t expected) {
+  vocabulary *v = xcalloc(1, sizeof *v);
+  token_table_init(&v->table, expected);
+  for (size_t i = 0; i < VOCABULARY_SPECIALS; i++) {
+    bool added;
+    token_table_add(&v->table, specials[i].data, specials[i].bytes,
+                    token_hash(specials[i].data, specials[i].bytes), &added);
+  }
+  return v;
+}
+
+static bool is_special(text_view word, size_t i) {
+  return word.bytes == specials[i].bytes && !memcmp(word.data, specials[i].data, word.bytes);
+}
+
+vocabulary *vocabulary_from_words(const text_view *words, size_t count, strbuf *error) {
+  if (count < VOCABULARY_SPECIALS || !is_special(words[0], 0) || !is_special(words[1], 1)) {
+    strbuf_puts(error, "a vocabulary begins with \"\" (padding) and \"[UNK]\" (unknown words)");
+    return NULL;
+  }
+  if (count > INT32_MAX) {
+    strbuf_printf(error, "a vocabulary of %zu words is too large for 32-bit ids", count);
+    return NULL;
+  }
+  vocabulary *v = vocabulary_with_specials(count);
+  for (size_t i = VOCABULARY_SPECIALS; i < count; i++) {
+    bool added;
+    token_table_add(&v->table, words[i].data, words[i].bytes, token_hash(words[i].data, words[i].bytes),
+                    &added);
+    if (!added) {
+      strbuf_printf(error, "the vocabulary holds '%.*s' twice",
+                    (int)(words[i].bytes < 60 ? words[i].bytes : 60), words[i].data);
+      vocabulary_free(v);
+      return NULL;
+    }
+  }
+  return v;
+}
+
+vocabulary *vocabulary_from_json(const char *json, size_t bytes, strbuf *error) {
+  json_error_t where;
+  json_t *list = json_loadb(json, bytes, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &where);
+  if (!json_is_array(list)) {
+    strbuf_printf(error, "a vocabulary is a JSON array of strings%s%s", list ? "" : ": ",
+                  list ? "" : where.text);
+    json_decref(list);
+    return NULL;
+  }
+  size_t count = json_array_size(list);
+  text_view *words = xcalloc(count ? count : 1, sizeof *words);
+  vocabulary *v = NULL;
+  size_t i = 0;
+  for (; i < count; i++) {
+    const json_t *word = json_array_get(list, i);
+    if (!json_is_string(word)) {
+      strbuf_printf(error, "entry %zu of the vocabulary is no string", i);
+      break;
+    }
+    words[i] = (text_view){json_string_value(word), json_string_length(word)};
+  }
+  if (i == count)
+    v = vocabulary_from_words(words, count, error);
+  free(words);
+  json_decref(list);
+  return v;
+}
+
+void vocabulary_to_json(const vocabulary *v, strbuf *out) {
+  strbuf_putc(out, '[');
+  for (size_t i = 0; i < v->table.count; i++) {
+    if (i)
+      strbuf_puts(out, ", ");
+    json_put_string_n(out, token_table_text(&v->table, i), v->table.entries[i].bytes);
+  }
+  strbuf_putc(out, ']');
+}
+
+void vocabulary_free(vocabulary *v) {
+  if (!v)
+    return;
+  token_table_free(&v->table);
+  free(v);
+}
+
+size_t vocabulary_size(const vocabulary *v) {
+  return v->table.count;
+}
+
+text_view vocabulary_word(const vocabulary *v, int32_t id) {
+  return (text_view){token_table_text(&v->table, (size_t)id), v->table.entries[id].bytes};
+}
+
+int32_t vocabulary_find(const vocabulary *v, const char *word, size_t bytes) {
+  uint32_t found =
+      token_table_find(&v->table, word, bytes, token_first(word, bytes), token_hash(word, bytes));
+  return found == TOKEN_ABSENT ? VOCABULARY_UNKNOWN : (int32_t)found;
+}
