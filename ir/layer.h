@@ -8,10 +8,17 @@
 // What a layer does with a mask on its input. The shape report and warnings follow from it.
 typedef enum {
   MASKS_PASS,    // output has the input's mask (several inputs: OR; none if one has none)
+  MASKS_MERGE,   // as PASS, but destroyed, with a warning, when only some of the inputs have a mask
   MASKS_CONSUME, // uses it, output has none
   MASKS_DESTROY, // cannot use it: warning at the call, `mask_advice` says what to do instead
   MASKS_CUSTOM,  // build sets it
 } mask_rule;
+
+enum {
+  LAYER_TOKENWISE = 1 << 0, // treats every step by itself, so that TimeDistributed(L) is L
+  LAYER_RECURRENT = 1 << 1, // has go_backwards, return_sequences, return_state: Bidirectional takes it
+  LAYER_INTERNAL = 1 << 2,  // made by the compiler alone (Input); not to be called by a user
+};
 
 // One application being checked. build() reads inputs and sets outputs; errors go through the helpers below.
 typedef struct layer_call {
@@ -35,10 +42,17 @@ struct layer_def {
   bool spreads_list;            // Add()([a, b]) is Add()(a, b)
   mask_rule masks;
   const char *mask_advice;
+  unsigned traits; // LAYER_*
+  // Called once when a layer is made: checks arguments against each other, makes children. false after an error was
+  // reported. May be NULL.
+  bool (*check)(layer *l);
   // Sets app outputs (call_output) and, when call->first, weights (call_weight). false after an error was reported.
   bool (*build)(layer_call *call);
   // Builds L2 for one application: reads lower_input(), writes lower_set_output().
   void (*lower)(lowering *lw, const application *app);
+  // INT [B, T] mask of an output that is its own mask source (call_output_mask with itself). NULL: the OR of the
+  // inputs' masks.
+  node *(*lower_mask)(lowering *lw, const application *app);
   // One to three tiny complete models in .nlm source, each using the layer; every derived test runs on them.
   const char *const *examples; // NULL-terminated
 };
@@ -59,9 +73,32 @@ weight *call_weight(layer_call *call, const char *local, shape s, initializer in
 // the layer that removed or added the axis when one can be named.
 void call_shape_error(layer_call *call, const tensor *input, const char *needs);
 diag *call_error(layer_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
+// "LSTM got a text tensor ...": for layers that need numbers. Only true when input is REAL or INT.
+bool call_expect_numbers(layer_call *call, const tensor *input);
 bool call_expect_rank(layer_call *call, const tensor *input, int min_rank, int max_rank, const char *needs);
 // Static extent required (weights depend on it); reports and returns -1 when it is symbolic.
 int64_t call_static_dim(layer_call *call, const tensor *input, int axis);
+// Later applications of a layer that owns weights: `input` must have the feature size of the first one.
+bool call_same_features(layer_call *call, const tensor *input, int64_t first_size);
+// The value of a call argument (initial_state = ...), or NULL.
+const value *call_argument(const application *app, const char *name);
+// A wrapper applies its child: builds the child on these inputs and records the application in app->inner. NULL after
+// an error was reported.
+application *call_child(layer_call *call, layer *child, tensor *const *inputs, int n_inputs);
+// A tensor between a wrapper and its child.
+tensor *call_inner_tensor(layer_call *call, shape s, tensor_type type);
+void call_warn_destroyed(layer_call *call, const tensor *masked);
+
+// ---- for check()
+diag *layer_error(const layer *l, const char *arg, const char *format, ...) __attribute__((format(printf, 3, 4)));
+// A child with weights of its own, a copy of `wrapped`; it is named "<wrapper>/<role>".
+layer *layer_add_copy(layer *wrapper, layer *wrapped);
+void layer_set_bool(layer *l, const char *arg, bool v);
+
+// ---- for lower()
+// Stream of random numbers of an application: a hash of the layer's path, the application's number, the layer's
+// `seed` argument and a purpose ("input").
+uint64_t layer_stream(const application *app, const char *purpose);
 
 // ---- bound arguments of a layer by name (the argument exists: else ICE)
 const value *layer_arg(const layer *l, const char *name);

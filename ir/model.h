@@ -54,20 +54,34 @@ typedef struct weight {
   layer *owner;
 } weight;
 
+// The number that takes a tensor's place in `x + 1`.
+typedef struct operand_number {
+  bool given, is_int;
+  double value;
+} operand_number;
+
 struct layer {
   const layer_def *def;
-  const char *name; // unique in the model: "bidirectional_1"; for a wrapped layer the path "bidirectional/forward"
-  const char *path; // prefix of its weights' names
-  value **args;     // parallel to def->args
+  // NULL until the first application. Unique in the model: "bidirectional_1"; for a wrapped layer the path
+  // "bidirectional/forward", for a TimeDistributed's layer "time_distributed/dense".
+  const char *name;
+  const char *path;       // prefix of its weights' names, set with `name`
+  const char *scope;      // path of the enclosing block instance, or NULL
+  const char *given_name; // name = "...", or NULL
+  bool numbered;          // took its automatic number (a wrapped layer takes one although it bears a path)
+  value **args;           // parallel to def->args
   span at;
-  layer *parent;    // the wrapper, or NULL
+  layer *parent;      // the wrapper, or NULL
   layer *children[2]; // wrapped copies (Bidirectional: forward, backward; TimeDistributed: inner)
   int n_children;
+  layer *wrapped[2]; // the layers as the user wrote them, which take their numbers just before the wrapper
+  int n_wrapped;
   VEC(weight *) weights; // its own (not its children's)
   VEC(application *) applications;
   bool trainable;
   model *model;
-  void *data; // the layer's own, set in build
+  operand_number operand[2]; // operators: numbers at the left and right side
+  void *data;                // the layer's own, set in build
 };
 
 struct application {
@@ -82,7 +96,9 @@ struct application {
   value **call_values; // tensors are VALUE_OBJECT with object = tensor *
   int n_call;
   span at;
-  int order; // position in model.applications
+  int order; // position in model.applications; -1 for an application inside a wrapper
+  application *inner[2]; // a wrapper's applications of its children, not in model.applications
+  int n_inner;
 };
 
 typedef struct model_output {
@@ -111,6 +127,7 @@ struct model {
   VEC(tensor *) tensors;
   VEC(weight *) weights; // order of creation
   train_block *train; // NULL: compiled for prediction only
+  struct names *names; // private to ir/names.c: names taken, numbers given
 };
 
 // One compilation: arenas, dims, diagnostics, constants, models.
@@ -131,7 +148,13 @@ model *model_new(unit *u, const char *name, span at);
 tensor *model_add_input(model *m, const char *name, tensor_type type, const dim *const *dims, int rank, span at);
 void model_add_output(model *m, const char *name, tensor *value, span at);
 
-// Makes a layer from its call; NULL after reporting bad arguments. Not part of the model until applied.
+// The next free name of this kind in a scope: "dense", then "dense_1"; "encoder/dense" in scope "encoder" (NULL: the
+// model itself). Block instances take theirs here. Lives as long as the unit.
+const char *model_number_name(model *m, const char *scope, const char *base);
+
+// Makes a layer from its call; NULL after reporting bad arguments. Not part of the model until applied. Every layer
+// takes `name` and `trainable` besides its own arguments. Layers among the arguments are VALUE_OBJECT with object =
+// layer * and ARG_LAYER among their object_kinds.
 // `scope`: path of the enclosing block instance ("transformer_encoder") or NULL.
 layer *layer_make(model *m, const layer_def *def, const value *call, const char *scope);
 // A copy with the same arguments and weights of its own (Bidirectional's backward layer).
