@@ -1,7 +1,8 @@
 #ifndef NLM_IR_LOWER_H
 #define NLM_IR_LOWER_H
-// L1 -> L2. A tensor under a mask is lowered to its valid rows only; `lowered` says in which order they stand and
-// what a consumer that looks at masked steps would find there (the fill). Legend: B batch, T time, V valid rows.
+// L1 -> L2. A tensor under a mask is lowered to its valid rows only; `lowered` says in which order they stand
+// and what a consumer that looks at masked steps would find there (the fill). Legend: B batch, T time, V
+// valid rows.
 #include "ir/graph.h"
 #include "ir/model.h"
 
@@ -13,8 +14,8 @@ typedef enum {
 
 typedef enum {
   FILL_NONE,    // nothing is masked
-  FILL_UNIFORM, // fill [F...]: the same value at every masked step
-  FILL_CARRY,   // the value of the last valid step before; `fill` [F...] before the first one
+  FILL_UNIFORM, // fill [F...]: the same value at every masked step; NULL: zeros
+  FILL_CARRY,   // the value of the last valid step before; `fill` [F...] before the first one; NULL: zeros
   FILL_FULL,    // fill [B*T, F...]: its rows at masked steps
 } fill_kind;
 
@@ -37,36 +38,53 @@ typedef struct lowering lowering;
 struct lowering {
   graph *g;
   const model *model;
-  bool training; // dropout is live
+  bool training;   // dropout is live
   lowered *values; // by tensor id
   struct program *program;
   const application *current;
+  struct lowering_private *p;
 };
 
 // ---- for layers' lower()
 lowered lower_input(lowering *lw, const application *app, int k);
+lowered lower_value(lowering *lw, const tensor *t); // of any tensor made before, e.g. an initial_state
 void lower_set_output(lowering *lw, const application *app, int k, lowered value);
 node *lower_weight(lowering *lw, const layer *l, const char *local);
 // INT [B, T] mask of a tensor whose mask state is VALID, or NULL. (Dense; for packing use lowered.pack.)
 node *lower_mask(lowering *lw, const tensor *t);
+// For the layer that defines a mask: INT [B, T], nonzero = valid, of `mask_source`. To be called before
+// lower_pack of it. Not needed for layers with `mask_zero` (ids != 0) nor where a merge takes the OR of its
+// inputs' masks.
+void lower_set_mask(lowering *lw, const tensor *mask_source, node *mask);
 // The PACK node for a tensor's mask (MASK_NONE: the dense packing of its axis 1). One per mask value.
 node *lower_pack(lowering *lw, const tensor *t);
 lowered lowered_dense_value(node *data);
 lowered lowered_row_value(node *data, row_layout layout, node *pack, fill_kind kind, node *fill);
 
-// Conversions. The dense form unpacks with the fill. Rows: [V, F...] in the order asked for (LAYOUT_RM of a dense
-// tensor is a reshape to [B*T, F...]); `t` is the L1 tensor that x lowers.
+// Conversions. The dense form unpacks with the fill. Rows: [V, F...] in the order asked for (LAYOUT_RM of a
+// dense tensor is a reshape to [B*T, F...]); `t` is the L1 tensor that x lowers.
 node *lower_to_dense(lowering *lw, lowered x, const tensor *t);
 node *lower_to_rows(lowering *lw, lowered x, const tensor *t, row_layout layout);
+// Rows of any sequence x [B, T, F...], under whatever mask or none, at the valid steps of `pack` (of the same
+// B and T): an Embedding gathers its ids so before it looks them up.
+node *lower_to_pack(lowering *lw, lowered x, node *pack, row_layout layout);
+// x as [B*T, F...], fill included: what a layer that draws numbers step by step applies itself to for a
+// FILL_FULL.
+node *lower_to_all_rows(lowering *lw, lowered x, const tensor *t);
+// Index in program inputs of the ids that t is made of (t itself, or the first such input behind it), for
+// g_check_ids; -1 when there is none.
+int lower_input_index(const lowering *lw, const tensor *t);
 // Logical row numbers (b*T+t) of the rows of x for RANDOM, or NULL when rows are in natural order.
 node *lower_row_numbers(lowering *lw, lowered x);
-// Applies f to rows (or to the dense tensor) and to the fill alike: for layers that treat every step by itself.
-// f sees tensors whose leading dimension(s) are rows; several inputs are first brought to one layout and packing.
+// Applies f to rows (or to the dense tensor) and to the fill alike: for layers that treat every step by
+// itself. f sees tensors whose leading dimension(s) are rows; several inputs are first brought to one layout
+// and packing.
 typedef node *(*tokenwise_fn)(lowering *lw, node *const *rows, int n, void *context);
-lowered lower_tokenwise(lowering *lw, const application *app, const lowered *in, int n, tokenwise_fn f, void *context);
+lowered lower_tokenwise(lowering *lw, const application *app, const lowered *in, int n, tokenwise_fn f,
+                        void *context);
 
-// ---- activations by Keras name (ir/activations.c): relu sigmoid tanh softmax linear elu selu softplus softsign silu
-// gelu hard_sigmoid exponential mish leaky_relu log_softmax. softmax works on the last axis.
+// ---- activations by Keras name (ir/activations.c): relu sigmoid tanh softmax linear elu selu softplus
+// softsign silu gelu hard_sigmoid exponential mish leaky_relu log_softmax. softmax works on the last axis.
 bool activation_exists(const char *name);
 const char *const *activation_names(void); // NULL-terminated
 node *activation_build(graph *g, const char *name, node *x);
@@ -79,8 +97,8 @@ typedef enum {
   ROOT_GRAD,        // index: weight; dense gradient
   ROOT_GRAD_IDS,    // index: weight; INT [D] distinct rows that ROOT_GRAD_ROWS [D, F...] speaks of
   ROOT_GRAD_ROWS,
-  ROOT_TOUCH,       // index: weight; INT [D]: rows about to be read (only in PROGRAM_GRAD, before any gather)
-  ROOT_PROBE,       // index: tensor id; any layer's output for `predict --layer`
+  ROOT_TOUCH, // index: weight; INT [D]: rows about to be read (only in PROGRAM_GRAD, before any gather)
+  ROOT_PROBE, // index: tensor id; any layer's output for `predict --layer`
 } root_role;
 
 typedef struct program_root {
@@ -95,10 +113,10 @@ typedef enum { INPUT_IDS, INPUT_REAL, INPUT_TARGET_INT, INPUT_TARGET_REAL } prog
 typedef struct program_input {
   const char *name; // the model input's or output's name
   program_input_role role;
-  shape shape;      // [batch, ...]
+  shape shape;                 // [batch, ...]
   const application *pipeline; // the TextVectorization that makes these ids from text, or NULL
-  int model_input;  // index in model.inputs, or -1 for targets
-  int model_output; // for targets, else -1
+  int model_input;             // index in model.inputs, or -1 for targets
+  int model_output;            // for targets, else -1
 } program_input;
 
 typedef struct program_inputs {
@@ -108,15 +126,33 @@ typedef struct program_inputs {
 typedef struct program {
   program_kind kind;
   const model *model;
-  graph *g;
+  graph *g; // owned; program_free releases it
   program_inputs *inputs;
   VEC(program_root) roots;
+  VEC(const weight *)
+  without_gradient; // trainable, but the loss does not depend on them (GRAD, after autodiff)
 } program;
 
-// Text inputs become the ids their pipelines make; then targets, when the model has a train block with losses.
+// Whether a layer runs in the runtime, before the program: its input is text and its result a program input.
+bool application_is_pipeline(const application *app);
+// Text inputs become the ids their pipelines make, in order of model inputs and applications; then targets in
+// order of outputs, for those with a loss in model.training. In the unit's arena (list memory:
+// program_inputs_free).
 program_inputs *program_inputs_of(const model *m);
-// Lowers a model. EVALUATE adds losses; GRAD adds losses and leaves gradients to the autodiff pass.
-// `probe`: a layer name whose outputs become ROOT_PROBE roots, or NULL.
+void program_inputs_free(program_inputs *inputs);
+// Lowers a model. Roots: INFER outputs (each followed by its mask when it is a masked sequence); EVALUATE the
+// same, then the loss of each output that has one, then the total (index -1); GRAD the losses and, of outputs
+// with metrics only, the output. Gradients are left to program_add_gradients. EVALUATE and GRAD need
+// model.training. `probe`: a layer name whose results become ROOT_PROBE roots (dense) after the others, or
+// NULL.
 program *lower_program(const model *m, program_inputs *inputs, program_kind kind, const char *probe);
+void program_add_root(program *p, root_role role, int index, node *value);
+void program_free(program *p);
+
+// ---- gradients (ir/gradients.c): a required pass of GRAD programs
+// Adds, in order of weights: ROOT_TOUCH for each set of ids by which a row-sparse table is read; ROOT_GRAD
+// for a dense gradient, or ROOT_GRAD_IDS and ROOT_GRAD_ROWS for a table that is read by gathers alone.
+// Trainable weights without influence on the loss are listed in `without_gradient`.
+void program_add_gradients(program *p);
 
 #endif

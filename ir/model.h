@@ -1,8 +1,9 @@
 #ifndef NLM_IR_MODEL_H
 #define NLM_IR_MODEL_H
-// L1: the layer graph in the user's vocabulary. Every tensor has a symbolic shape (d[0] is always the batch) and a
-// mask state; every layer application keeps its place in the source. All user-facing errors about shapes, masks and
-// arguments are reported here. Ownership: everything lives in the unit's arena. Thread-safety: one thread per unit.
+// L1: the layer graph in the user's vocabulary. Every tensor has a symbolic shape (d[0] is always the batch)
+// and a mask state; every layer application keeps its place in the source. All user-facing errors about
+// shapes, masks and arguments are reported here. Ownership: everything lives in the unit's arena.
+// Thread-safety: one thread per unit.
 #include "ir/dim.h"
 #include "support/args.h"
 #include "support/diag.h"
@@ -14,7 +15,8 @@ typedef struct application application;
 typedef struct model model;
 
 typedef enum { TENSOR_REAL, TENSOR_INT, TENSOR_TEXT } tensor_type;
-// MASK_NONE: there is none, or it was consumed as it should; MASK_DESTROYED: the layer got one and could not use it.
+// MASK_NONE: there is none, or it was consumed as it should; MASK_DESTROYED: the layer got one and could not
+// use it.
 typedef enum { MASK_NONE, MASK_VALID, MASK_DESTROYED } mask_state;
 
 typedef struct tensor {
@@ -22,9 +24,9 @@ typedef struct tensor {
   tensor_type type;
   shape shape; // rank -1: poison, left by an error already reported; whatever uses it stays silent
   mask_state mask;
-  // Masks are values: two tensors share a packing only when mask_source is the same tensor. For MASK_VALID it is the
-  // tensor whose making defined the mask (an Embedding's output, a merge of two masks); the layer graph axis it
-  // covers is always axis 1.
+  // Masks are values: two tensors share a packing only when mask_source is the same tensor. For MASK_VALID it
+  // is the tensor whose making defined the mask (an Embedding's output, a merge of two masks); the layer
+  // graph axis it covers is always axis 1.
   struct tensor *mask_source;
   application *source;
   int output; // which result of `source`
@@ -32,11 +34,21 @@ typedef struct tensor {
   span at;
 } tensor;
 
-typedef enum { INIT_ZEROS, INIT_ONES, INIT_CONSTANT, INIT_UNIFORM, INIT_NORMAL, INIT_TRUNCATED_NORMAL,
-               INIT_VARIANCE_SCALING, INIT_ORTHOGONAL, INIT_IDENTITY, INIT_LSTM_BIAS } init_kind;
-// a, b: CONSTANT value; UNIFORM low, high; NORMAL mean, stddev; VARIANCE_SCALING scale (a), with `mode` 0 fan_in
-// 1 fan_out 2 fan_avg and `distribution` 0 uniform 1 truncated_normal 2 normal; ORTHOGONAL and IDENTITY gain (a).
-// INIT_LSTM_BIAS: zeros, with ones in the forget quarter.
+typedef enum {
+  INIT_ZEROS,
+  INIT_ONES,
+  INIT_CONSTANT,
+  INIT_UNIFORM,
+  INIT_NORMAL,
+  INIT_TRUNCATED_NORMAL,
+  INIT_VARIANCE_SCALING,
+  INIT_ORTHOGONAL,
+  INIT_IDENTITY,
+  INIT_LSTM_BIAS
+} init_kind;
+// a, b: CONSTANT value; UNIFORM low, high; NORMAL mean, stddev; VARIANCE_SCALING scale (a), with `mode` 0
+// fan_in 1 fan_out 2 fan_avg and `distribution` 0 uniform 1 truncated_normal 2 normal; ORTHOGONAL and
+// IDENTITY gain (a). INIT_LSTM_BIAS: zeros, with ones in the forget quarter.
 typedef struct initializer {
   init_kind kind;
   double a, b;
@@ -96,7 +108,7 @@ struct application {
   value **call_values; // tensors are VALUE_OBJECT with object = tensor *
   int n_call;
   span at;
-  int order; // position in model.applications; -1 for an application inside a wrapper
+  int order;             // position in model.applications; -1 for an application inside a wrapper
   application *inner[2]; // a wrapper's applications of its children, not in model.applications
   int n_inner;
 };
@@ -122,12 +134,13 @@ struct model {
   span at;
   VEC(tensor *) inputs;
   VEC(model_output) outputs;
-  VEC(layer *) layers; // in order of first application, Input layers included
+  VEC(layer *) layers;             // in order of first application, Input layers included
   VEC(application *) applications; // topological
   VEC(tensor *) tensors;
-  VEC(weight *) weights; // order of creation
-  train_block *train; // NULL: compiled for prediction only
-  struct names *names; // private to ir/names.c: names taken, numbers given
+  VEC(weight *) weights;         // order of creation
+  train_block *train;            // NULL: compiled for prediction only
+  struct train_config *training; // set by train_config_bind; NULL: no losses, no targets
+  struct names *names;           // private to ir/names.c: names taken, numbers given
 };
 
 // One compilation: arenas, dims, diagnostics, constants, models.
@@ -145,32 +158,33 @@ void unit_free(unit *u);
 // ---- building (used by name resolution)
 model *model_new(unit *u, const char *name, span at);
 // dims: without the batch. An input is a layer of type Input in reports.
-tensor *model_add_input(model *m, const char *name, tensor_type type, const dim *const *dims, int rank, span at);
+tensor *model_add_input(model *m, const char *name, tensor_type type, const dim *const *dims, int rank,
+                        span at);
 void model_add_output(model *m, const char *name, tensor *value, span at);
 
-// The next free name of this kind in a scope: "dense", then "dense_1"; "encoder/dense" in scope "encoder" (NULL: the
-// model itself). Block instances take theirs here. Lives as long as the unit.
+// The next free name of this kind in a scope: "dense", then "dense_1"; "encoder/dense" in scope "encoder"
+// (NULL: the model itself). Block instances take theirs here. Lives as long as the unit.
 const char *model_number_name(model *m, const char *scope, const char *base);
 
-// Makes a layer from its call; NULL after reporting bad arguments. Not part of the model until applied. Every layer
-// takes `name` and `trainable` besides its own arguments. Layers among the arguments are VALUE_OBJECT with object =
-// layer * and ARG_LAYER among their object_kinds.
-// `scope`: path of the enclosing block instance ("transformer_encoder") or NULL.
+// Makes a layer from its call; NULL after reporting bad arguments. Not part of the model until applied. Every
+// layer takes `name` and `trainable` besides its own arguments. Layers among the arguments are VALUE_OBJECT
+// with object = layer * and ARG_LAYER among their object_kinds. `scope`: path of the enclosing block instance
+// ("transformer_encoder") or NULL.
 layer *layer_make(model *m, const layer_def *def, const value *call, const char *scope);
 // A copy with the same arguments and weights of its own (Bidirectional's backward layer).
 layer *layer_clone(layer *l);
-// Applies a layer. Returns the application; its outputs are poison when an error was reported (or an input was
-// poison). Named on first application (wrapped layers just before their wrapper).
+// Applies a layer. Returns the application; its outputs are poison when an error was reported (or an input
+// was poison). Named on first application (wrapped layers just before their wrapper).
 application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const char *const *call_names,
                          value *const *call_values, int n_call, span at);
-// Elementwise operators between tensors and numbers; layers of the report too (add, subtract, multiply, divide,
-// less, …). op: "+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "neg". Operands: VALUE_OBJECT tensors or
-// numbers.
+// Elementwise operators between tensors and numbers; layers of the report too (add, subtract, multiply,
+// divide, less, …). op: "+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "neg". Operands: VALUE_OBJECT
+// tensors or numbers.
 tensor *model_apply_operator(model *m, const char *op, const value *a, const value *b, span at);
 // Functions: activations and math by name (relu(x), abs(x)); NULL if `name` is no function.
 bool is_function_name(const char *name);
-tensor *model_apply_function(model *m, const char *name, const value *call, tensor *const *inputs, int n_inputs,
-                             span at);
+tensor *model_apply_function(model *m, const char *name, const value *call, tensor *const *inputs,
+                             int n_inputs, span at);
 
 bool tensor_is_poison(const tensor *t);
 int64_t layer_param_count(const layer *l, bool trainable_only); // its children's included

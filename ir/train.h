@@ -1,7 +1,7 @@
 #ifndef NLM_IR_TRAIN_H
 #define NLM_IR_TRAIN_H
-// The `train` block, checked and typed. Losses are the compiler's (ir/loss.h); optimizers, metrics and callbacks
-// belong to the runtime, which hands their names and argument tables to the binder as plain tables.
+// The `train` block, checked and typed. Losses are the compiler's (ir/loss.h); optimizers, metrics and
+// callbacks belong to the runtime, which hands their names and argument tables to the binder as plain tables.
 #include "ir/loss.h"
 
 typedef struct registry_entry {
@@ -21,21 +21,26 @@ typedef struct bound_call {
   span at;
 } bound_call;
 
+// In the unit's arena, but for the VECs (train_config_free).
 typedef struct train_config {
   bound_call optimizer;
   const loss_def **losses; // by model output; NULL: no loss for that output
   value ***loss_args;
   double *loss_weights;
   VEC(bound_call) callbacks;
-  VEC(bound_call) *metrics; // by model output
+  VEC(bound_call) * metrics; // by model output
   int64_t epochs, batch_size;
   bool shuffle;
   double validation_split;
+  bool has_seed;
+  int64_t seed;
 } train_config;
 
-// NULL after reporting errors. Defaults as Keras: RMSprop, epochs 1, batch size 32, shuffle. Settings: optimizer,
-// loss, loss_weights, metrics, epochs, batch_size, callbacks, shuffle, validation_split, seed. Checks that each
-// loss fits its output (binary_crossentropy wants one sigmoid unit or the like) and says what would fit.
-train_config *train_config_bind(const model *m, const registries *r);
+// NULL after reporting errors, or silently when the model has no train block; else also model.training.
+// Defaults as Keras: RMSprop, epochs 1, batch size 32, shuffle. Settings: optimizer, loss, loss_weights,
+// metrics, epochs, batch_size, callbacks, shuffle, validation_split, seed. Checks that each loss fits its
+// output (binary_crossentropy wants one sigmoid unit or the like) and says what would fit.
+train_config *train_config_bind(model *m, const registries *r);
+void train_config_free(train_config *c);
 
 #endif
