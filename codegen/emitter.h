@@ -3,7 +3,8 @@
 // The state of emission into one module, and the small helpers that every kernel is written with.
 //
 // Floating point: no fast-math flags anywhere. An operation gives the same bits for a scalar, a lane of a
-// full vector and an active lane of a masked tail, so vector body, tail and scalar code agree.
+// full vector and an active lane of a masked tail, so vector body, tail and scalar code agree (but for the
+// sign and payload of a NaN, which LLVM leaves open).
 // Operand types: value helpers take scalars or vectors of any length; both operands have the same type unless
 // a comment says that a scalar is spread (see emit_like).
 // Ownership: LLVM values belong to the module. Thread-safety: an emitter belongs to one thread at a time.
