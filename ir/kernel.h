@@ -27,7 +27,7 @@ typedef struct buffer {
   int index;
   buffer_place place;
   int slot;
-  node *value;         // the node it holds (views without copying share the buffer of what they view)
+  node *value;         // the node it holds (views without copying share the buffer of what they view); NULL: scratch
   elem_type type;
   const dim *elements; // with run-time counts; sizes use dim_upper_bound. PLACE_ROWS: elements of one row
   int first, last;     // kernels that write it first and read it last
@@ -41,6 +41,13 @@ typedef enum {
   STAGE_MATMUL,  // matmul; roots[0] is stored: the MATMUL itself or an elementwise epilogue of it
 } stage_kind;
 
+// A stage first evaluates all its roots for an element, then stores them: a root may read, at that element, what
+// another root's store overwrites.
+// In a scan body a root (which may be a leaf: a saved SCAN_STATE) is stored to every place that wants it: its
+// PLACE_ROWS buffer, if schedule_buffer gives one; the output buffer of every body->out that is this node; and, where
+// in_place[k], the working state of every body->next[k] that is this node. A next[k] that is not stored in place has
+// a PLACE_ROWS buffer (or is a scan parameter) and is copied after the last stage. Later stages read the node from
+// its PLACE_ROWS buffer, which it has exactly when a later stage reads it or it is copied.
 typedef struct stage {
   stage_kind kind;
   node **roots;
@@ -64,6 +71,7 @@ typedef struct kernel {
   const char *name; // from the layers it serves: "bidirectional.forward.scan"
   node *subject;    // SCAN, UNIQUE, PACK, CHECK, TOUCH (the ids)
   int weight;       // TOUCH
+  int scratch;      // UNIQUE, PACK: index of the workspace buffer for their scratch memory; else -1
   stage stage;      // KERNEL_STAGE
   stage *body;      // KERNEL_SCAN: in order; materialised body nodes are PLACE_ROWS buffers
   int n_body;
