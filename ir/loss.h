@@ -1,20 +1,22 @@
 #ifndef NLM_IR_LOSS_H
 #define NLM_IR_LOSS_H
-// Losses, one file each in ir/losses/ and one line in losses.def. A loss is a graph of L2 ops, so that it fuses with
-// the layer before it and is differentiated like everything else. Semantics: Keras (clipping at 1e-7, mean over
-// the last axis); from logits where the output is a sigmoid or softmax, which agrees and is stable.
+// Losses, one file each in ir/losses/ and one line in losses.def. A loss is a graph of L2 ops, so that it
+// fuses with the layer before it and is differentiated like everything else. Semantics: Keras (clipping at
+// 1e-7, mean over the last axis); from logits where the output is a sigmoid or softmax, which agrees and is
+// stable.
 #include "ir/lower.h"
 
 typedef enum { TARGET_LIKE_OUTPUT, TARGET_CLASS_IDS } target_form;
 
 typedef struct loss_def {
   const char *name;       // "binary_crossentropy"
+  const char *alias;      // "mean_squared_error" for mse; NULL if there is none
   const char *class_name; // "BinaryCrossentropy"
   const char *doc;
   const arg_spec *args;
   target_form target; // CLASS_IDS: INT with the output's last axis removed
   // Loss of each row: `predicted` rows [R, F] (or [R] when the output has no feature axis), target rows alike
-  // (INT [R] for CLASS_IDS) -> [R]. `logits` NULL unless kind tells.
+  // (INT [R], already checked to be classes, for CLASS_IDS) -> [R]. `logits` NULL unless kind tells.
   node *(*build)(graph *g, value *const *args, node *predicted, logits_kind kind, node *logits, node *target);
 } loss_def;
 
@@ -24,5 +26,13 @@ typedef struct loss_def {
 extern const loss_def *const loss_table[]; // NULL-terminated
 const loss_def *loss_find(const char *name_or_class);
 const char *loss_suggest(const char *name);
+
+// ---- shared by the losses (ir/loss.c); x, p, logits: [R, F]
+node *loss_mean_of_features(graph *g, node *x); // [R, F] or [R] -> [R]
+node *loss_clip_probability(graph *g, node *p); // to [1e-7, 1 - 1e-7]
+node *loss_log_sum_exp(graph *g, node *logits); // -> [R]; its gradient is softmax(logits), without overflow
+node *loss_log_probability(graph *g, node *p);  // of p / sum(p), clipped
+// -sum target log p over features -> [R], from logits unless NULL.
+node *loss_cross_entropy(graph *g, node *predicted, node *logits, node *target);
 
 #endif

@@ -52,10 +52,6 @@ void lower_set_output(lowering *lw, const application *app, int k, lowered value
 node *lower_weight(lowering *lw, const layer *l, const char *local);
 // INT [B, T] mask of a tensor whose mask state is VALID, or NULL. (Dense; for packing use lowered.pack.)
 node *lower_mask(lowering *lw, const tensor *t);
-// For the layer that defines a mask: INT [B, T], nonzero = valid, of `mask_source`. To be called before
-// lower_pack of it. Not needed for layers with `mask_zero` (ids != 0) nor where a merge takes the OR of its
-// inputs' masks.
-void lower_set_mask(lowering *lw, const tensor *mask_source, node *mask);
 // The PACK node for a tensor's mask (MASK_NONE: the dense packing of its axis 1). One per mask value.
 node *lower_pack(lowering *lw, const tensor *t);
 lowered lowered_dense_value(node *data);

@@ -1,0 +1,97 @@
+// What layers call while they are lowered: values, weights, masks and packings.
+#include "ir/layer.h"
+#include "ir/lower_private.h"
+#include <string.h>
+
+lowered lower_value(lowering *lw, const tensor *t) {
+  lowered v = lw->values[t->id];
+  if (!v.data)
+    ICE("tensor '%s' was not lowered before its use", t->name);
+  return v;
+}
+
+lowered lower_input(lowering *lw, const application *app, int k) {
+  INVARIANT(k >= 0 && k < app->n_inputs);
+  return lower_value(lw, app->inputs[k]);
+}
+
+void lower_set_output(lowering *lw, const application *app, int k, lowered v) {
+  INVARIANT(k >= 0 && k < app->n_outputs && v.data);
+  INVARIANT((v.layout == LAYOUT_DENSE) == (v.pack == NULL));
+  lw->values[app->outputs[k]->id] = v;
+}
+
+node *lower_weight(lowering *lw, const layer *l, const char *local) {
+  for (size_t i = 0; i < l->weights.len; i++)
+    if (strcmp(l->weights.data[i]->local, local) == 0)
+      return g_param(lw->g, l->weights.data[i]->index, l->weights.data[i]->shape);
+  ICE("layer '%s' has no weight '%s'", l->name, local);
+}
+
+lowered lowered_dense_value(node *data) {
+  return (lowered){.data = data, .layout = LAYOUT_DENSE};
+}
+
+lowered lowered_row_value(node *data, row_layout layout, node *pack, fill_kind kind, node *fill) {
+  INVARIANT(layout != LAYOUT_DENSE && pack && data->shape.rank >= 1 && data->shape.d[0] == pack_valid(pack));
+  INVARIANT(pack_is_dense(pack) || kind != FILL_NONE);
+  if (pack_is_dense(pack))
+    return (lowered){.data = data, .layout = layout, .pack = pack};
+  return (lowered){.data = data, .layout = layout, .pack = pack, .fill_kind = kind, .fill = fill};
+}
+
+// ---- masks
+
+static node *or_of_masks(lowering *lw, const application *app) {
+  node *mask = NULL;
+  for (int k = 0; k < app->n_inputs; k++) {
+    node *m = lower_mask(lw, app->inputs[k]);
+    if (m)
+      mask = mask ? g_binary(lw->g, OP_OR, mask, m) : m;
+  }
+  if (!mask)
+    ICE("layer '%s' defines a mask and does not say which", app->layer->name);
+  return mask;
+}
+
+node *lower_mask(lowering *lw, const tensor *t) {
+  if (t->mask != MASK_VALID)
+    return NULL;
+  const tensor *made = t->mask_source;
+  INVARIANT(made && made->source);
+  node **slot = &lw->p->masks[made->id];
+  if (!*slot) {
+    const application *app = made->source;
+    *slot = app->layer->def->lower_mask ? app->layer->def->lower_mask(lw, app) : or_of_masks(lw, app);
+    INVARIANT((*slot)->type == INT && (*slot)->shape.rank == 2);
+  }
+  return *slot;
+}
+
+node *lower_pack(lowering *lw, const tensor *t) {
+  INVARIANT(t->shape.rank >= 2);
+  lowering_private *p = lw->p;
+  node *mask = lower_mask(lw, t);
+  const dim *batch = t->shape.d[0], *time = t->shape.d[1];
+  for (size_t i = 0; i < p->packs.len; i++) {
+    const pack_entry *e = &p->packs.data[i];
+    if (e->mask == mask && e->batch == batch && e->time == time)
+      return e->pack;
+  }
+  pack_entry made = {mask, batch, time, g_pack(lw->g, mask, batch, time)};
+  vec_push(&p->packs, made);
+  return made.pack;
+}
+
+int lower_input_index(const lowering *lw, const tensor *t) {
+  while (t) {
+    if (lw->p->input_of[t->id] >= 0)
+      return lw->p->input_of[t->id];
+    const application *app = t->source;
+    t = NULL;
+    for (int k = 0; app && k < app->n_inputs && !t; k++)
+      if (app->inputs[k]->type == TENSOR_INT)
+        t = app->inputs[k];
+  }
+  return -1;
+}

@@ -1,0 +1,116 @@
+// Losses of a program: the mean over the rows that count, which under a mask are the valid steps alone.
+#include "ir/lower_private.h"
+#include "ir/train.h"
+
+// x [R, ..., F] -> [R', F]: every leading axis is a row.
+static node *merge_rows(graph *g, node *x, int keep) {
+  if (x->shape.rank <= keep + 1)
+    return x;
+  shape s = {.rank = keep + 1};
+  shape lead = x->shape;
+  lead.rank = x->shape.rank - keep;
+  s.d[0] = shape_elements(g->dims, &lead);
+  for (int k = 0; k < keep; k++)
+    s.d[k + 1] = x->shape.d[lead.rank + k];
+  return g_reshape(g, x, s);
+}
+
+// The output's value as rows that count: a masked tensor in dense form is packed first.
+static lowered counted_rows(lowering *lw, const tensor *t) {
+  lowered v = lower_value(lw, t);
+  if (t->mask != MASK_VALID || v.layout != LAYOUT_DENSE)
+    return v;
+  node *pack = lower_pack(lw, t);
+  lowered rows =
+      lowered_row_value(lower_to_pack(lw, v, pack, LAYOUT_RM), LAYOUT_RM, pack, FILL_UNIFORM, NULL);
+  rows.logits_kind = v.logits_kind;
+  if (v.logits)
+    rows.logits = lower_to_pack(lw, lowered_dense_value(v.logits), pack, LAYOUT_RM);
+  return rows;
+}
+
+// Rows of the target tensor that stand beside the rows of v. Targets need no gradient: no opposite gather.
+static node *target_rows(graph *g, lowered v, node *target, node *numbers) {
+  if (v.layout == LAYOUT_DENSE)
+    return target;
+  node *rows = rows_as_they_stand(g, target);
+  return numbers ? g_gather(g, rows, numbers, NULL) : rows;
+}
+
+// Element numbers in the target tensor of the elements of `rows` [R, ...], whose row r is row numbers[r] of
+// it.
+static node *element_numbers(graph *g, node *rows, node *numbers) {
+  if (!numbers || rows->shape.rank == 1)
+    return numbers;
+  shape rest = rows->shape;
+  rest.rank--;
+  for (int k = 0; k < rest.rank; k++)
+    rest.d[k] = rows->shape.d[k + 1];
+  const dim *width = shape_elements(g->dims, &rest);
+  shape flat = shape_of(2, rows->shape.d[0], width);
+  int axes[MAX_RANK] = {0, -1};
+  node *first = g_mul(g, g_broadcast(g, numbers, flat, axes), g_extent(g, width, INT));
+  return g_reshape(g, g_add(g, first, g_iota(g, flat, 1)), rows->shape);
+}
+
+static int target_input(const lowering *lw, int output) {
+  const program_inputs *inputs = lw->program->inputs;
+  for (size_t i = 0; i < inputs->list.len; i++)
+    if (inputs->list.data[i].model_output == output)
+      return (int)i;
+  ICE("output %d has a loss but no target", output);
+}
+
+static node *make_target(lowering *lw, lowered v, int output, int64_t classes) {
+  graph *g = lw->g;
+  int index = target_input(lw, output);
+  const program_input *p = &lw->program->inputs->list.data[index];
+  bool ids = p->role == INPUT_TARGET_INT;
+  node *numbers = lower_row_numbers(lw, v);
+  node *target = target_rows(g, v, g_input(g, index, ids ? INT : REAL, p->shape), numbers);
+  if (!ids)
+    return merge_rows(g, target, 1);
+  target = g_check_ids(g, target, element_numbers(g, target, numbers), classes, index);
+  return merge_rows(g, target, 0);
+}
+
+// 0 when no row counts.
+static node *mean(graph *g, node *rows) {
+  node *count = g_binary(g, OP_MAX, g_extent(g, rows->shape.d[0], REAL), g_real(g, 1));
+  return g_div(g, g_reduce_sum(g, rows, 1), count);
+}
+
+static node *lower_loss(lowering *lw, int output) {
+  graph *g = lw->g;
+  const train_config *c = lw->model->training;
+  const tensor *t = lw->model->outputs.data[output].value;
+  const loss_def *loss = c->losses[output];
+  lowered v = counted_rows(lw, t);
+  int64_t classes = 0;
+  if (loss->target == TARGET_CLASS_IDS && !dim_is_const(t->shape.d[t->shape.rank - 1], &classes))
+    ICE("class ids for an output whose number of classes is not fixed");
+  node *target = make_target(lw, v, output, classes);
+  node *predicted = merge_rows(g, v.data, 1);
+  node *logits = v.logits ? merge_rows(g, v.logits, 1) : NULL;
+  node *rows =
+      loss->build(g, c->loss_args[output], predicted, logits ? v.logits_kind : LOGITS_NONE, logits, target);
+  INVARIANT(rows->shape.rank == 1);
+  return mean(g, rows);
+}
+
+void lower_losses(lowering *lw) {
+  graph *g = lw->g;
+  const model *m = lw->model;
+  node *total = NULL;
+  graph_set_label(g, "loss");
+  for (size_t k = 0; k < m->outputs.len; k++) {
+    if (!m->training->losses[k])
+      continue;
+    node *loss = lower_loss(lw, (int)k);
+    program_add_root(lw->program, ROOT_LOSS, (int)k, loss);
+    node *weighted = g_mul(g, loss, g_real(g, m->training->loss_weights[k]));
+    total = total ? g_add(g, total, weighted) : weighted;
+  }
+  INVARIANT(total);
+  program_add_root(lw->program, ROOT_LOSS, -1, total);
+}

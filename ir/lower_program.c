@@ -1,0 +1,179 @@
+// Whole programs: inputs, every layer in order, roots.
+#include "ir/layer.h"
+#include "ir/lower_private.h"
+#include "ir/train.h"
+#include <string.h>
+
+bool application_is_pipeline(const application *app) {
+  return app->n_inputs >= 1 && app->inputs[0]->type == TENSOR_TEXT;
+}
+
+// ---- program inputs
+
+static void add_pipelines(program_inputs *list, const model *m, int input) {
+  const tensor *text = m->inputs.data[input];
+  for (size_t i = 0; i < m->applications.len; i++) {
+    const application *app = m->applications.data[i];
+    if (!application_is_pipeline(app) || app->inputs[0] != text)
+      continue;
+    const tensor *out = app->outputs[0];
+    program_input p = {.name = text->name,
+                       .role = out->type == TENSOR_INT ? INPUT_IDS : INPUT_REAL,
+                       .shape = out->shape,
+                       .pipeline = app,
+                       .model_input = input,
+                       .model_output = -1};
+    vec_push(&list->list, p);
+  }
+}
+
+static void add_target(program_inputs *list, const model *m, int output) {
+  const loss_def *loss = m->training->losses[output];
+  program_input p = {.name = m->outputs.data[output].name,
+                     .role = INPUT_TARGET_REAL,
+                     .shape = m->outputs.data[output].value->shape,
+                     .model_input = -1,
+                     .model_output = output};
+  if (loss->target == TARGET_CLASS_IDS) {
+    p.role = INPUT_TARGET_INT;
+    p.shape.rank--;
+  }
+  vec_push(&list->list, p);
+}
+
+program_inputs *program_inputs_of(const model *m) {
+  program_inputs *list = ARENA_NEW(m->unit->mem, program_inputs);
+  for (size_t i = 0; i < m->inputs.len; i++) {
+    const tensor *t = m->inputs.data[i];
+    if (t->type == TENSOR_TEXT) {
+      add_pipelines(list, m, (int)i);
+      continue;
+    }
+    program_input p = {.name = t->name,
+                       .role = t->type == TENSOR_INT ? INPUT_IDS : INPUT_REAL,
+                       .shape = t->shape,
+                       .model_input = (int)i,
+                       .model_output = -1};
+    vec_push(&list->list, p);
+  }
+  for (size_t k = 0; m->training && k < m->outputs.len; k++)
+    if (m->training->losses[k])
+      add_target(list, m, (int)k);
+  return list;
+}
+
+void program_inputs_free(program_inputs *inputs) {
+  if (inputs)
+    vec_free(&inputs->list);
+}
+
+// ---- lowering
+
+static void lower_inputs(lowering *lw) {
+  const program_inputs *inputs = lw->program->inputs;
+  for (size_t i = 0; i < inputs->list.len; i++) {
+    const program_input *p = &inputs->list.data[i];
+    if (p->model_input < 0)
+      continue;
+    const tensor *t = p->pipeline ? p->pipeline->outputs[0] : lw->model->inputs.data[p->model_input];
+    graph_set_label(lw->g, t->source ? t->source->layer->name : t->name);
+    node *x = g_input(lw->g, (int)i, p->role == INPUT_IDS ? INT : REAL, p->shape);
+    lw->values[t->id] = lowered_dense_value(x);
+    lw->p->input_of[t->id] = (int)i;
+  }
+}
+
+static void lower_application(lowering *lw, const application *app) {
+  if (application_is_pipeline(app) || app->n_inputs == 0)
+    return; // program inputs
+  graph_set_label(lw->g, app->layer->name);
+  lw->current = app;
+  app->layer->def->lower(lw, app);
+  for (int k = 0; k < app->n_outputs; k++)
+    if (!lw->values[app->outputs[k]->id].data)
+      ICE("lowering of layer '%s' left result %d without a value", app->layer->name, k);
+}
+
+void program_add_root(program *p, root_role role, int index, node *of) {
+  program_root r = {role, index, of};
+  vec_push(&p->roots, r);
+}
+
+static bool wants_output(const lowering *lw, size_t k) {
+  return lw->program->kind != PROGRAM_GRAD || lw->model->training->metrics[k].len > 0;
+}
+
+static void lower_outputs(lowering *lw) {
+  const model *m = lw->model;
+  for (size_t k = 0; k < m->outputs.len; k++) {
+    if (!wants_output(lw, k))
+      continue;
+    const tensor *t = m->outputs.data[k].value;
+    graph_set_label(lw->g, t->source ? t->source->layer->name : t->name);
+    program_add_root(lw->program, ROOT_OUTPUT, (int)k, lower_to_dense(lw, lower_value(lw, t), t));
+    node *mask = lower_mask(lw, t);
+    if (mask)
+      program_add_root(lw->program, ROOT_OUTPUT_MASK, (int)k, mask);
+  }
+}
+
+static void lower_probe(lowering *lw, const char *probe) {
+  const model *m = lw->model;
+  bool found = false;
+  for (size_t i = 0; i < m->applications.len; i++) {
+    const application *app = m->applications.data[i];
+    if (strcmp(app->layer->name, probe) != 0)
+      continue;
+    found = true;
+    for (int k = 0; k < app->n_outputs; k++) {
+      const tensor *t = app->outputs[k];
+      if (t->type != TENSOR_TEXT)
+        program_add_root(lw->program, ROOT_PROBE, t->id, lower_to_dense(lw, lower_value(lw, t), t));
+    }
+  }
+  if (!found)
+    ICE("no layer '%s' to look at", probe);
+}
+
+static program *program_new(const model *m, program_inputs *inputs, program_kind kind) {
+  program *p = ARENA_NEW(m->unit->mem, program);
+  p->kind = kind;
+  p->model = m;
+  p->inputs = inputs;
+  p->g = graph_new(m->unit->mem, m->unit->dims);
+  return p;
+}
+
+program *lower_program(const model *m, program_inputs *inputs, program_kind kind, const char *probe) {
+  INVARIANT(kind == PROGRAM_INFER || m->training);
+  arena *mem = m->unit->mem;
+  lowering_private private = {.masks = ARENA_ARRAY(mem, node *, m->tensors.len),
+                              .input_of = ARENA_ARRAY(mem, int, m->tensors.len)};
+  memset(private.input_of, -1, m->tensors.len * sizeof(int));
+  program *p = program_new(m, inputs, kind);
+  lowering lw = {.g = p->g,
+                 .model = m,
+                 .training = kind == PROGRAM_GRAD,
+                 .values = ARENA_ARRAY(mem, lowered, m->tensors.len),
+                 .program = p,
+                 .p = &private};
+  lower_inputs(&lw);
+  for (size_t i = 0; i < m->applications.len; i++)
+    lower_application(&lw, m->applications.data[i]);
+  lower_outputs(&lw);
+  if (kind != PROGRAM_INFER)
+    lower_losses(&lw);
+  if (probe)
+    lower_probe(&lw, probe);
+  graph_set_label(p->g, NULL);
+  vec_free(&private.packs);
+  return p;
+}
+
+void program_free(program *p) {
+  if (!p)
+    return;
+  vec_free(&p->roots);
+  vec_free(&p->without_gradient);
+  graph_free(p->g);
+}
