@@ -1,7 +1,7 @@
 #ifndef NLM_IR_LAYER_H
 #define NLM_IR_LAYER_H
-// What a layer is: one file ir/layers/<name>.c exports one `const layer_def` and layers.def has one line for it.
-// The binder, range errors, `nlmc help`, the reference page and the tests derive from this struct.
+// What a layer is: one file ir/layers/<name>.c exports one `const layer_def` and layers.def has one line for
+// it. The binder, range errors, `nlmc help`, the reference page and the tests derive from this struct.
 #include "ir/lower.h"
 #include "ir/model.h"
 
@@ -32,10 +32,10 @@ typedef struct layer_call {
 } layer_call;
 
 struct layer_def {
-  const char *name;    // "LSTM"
-  const char *snake;   // "lstm"
-  const char *doc;     // one paragraph
-  const char *group;   // "recurrent", "core", "pooling", "merging", "text", ...
+  const char *name;  // "LSTM"
+  const char *snake; // "lstm"
+  const char *doc;   // one paragraph
+  const char *group; // "recurrent", "core", "pooling", "merging", "text", ...
   const arg_spec *args;
   const char *const *call_args; // names accepted when applied besides tensors; NULL-terminated or NULL
   int min_inputs, max_inputs;   // max -1: any number
@@ -43,16 +43,14 @@ struct layer_def {
   mask_rule masks;
   const char *mask_advice;
   unsigned traits; // LAYER_*
-  // Called once when a layer is made: checks arguments against each other, makes children. false after an error was
-  // reported. May be NULL.
+  // Called once when a layer is made: checks arguments against each other, makes children. false after an
+  // error was reported. May be NULL.
   bool (*check)(layer *l);
-  // Sets app outputs (call_output) and, when call->first, weights (call_weight). false after an error was reported.
+  // Sets app outputs (call_output) and, when call->first, weights (call_weight). false after an error was
+  // reported.
   bool (*build)(layer_call *call);
   // Builds L2 for one application: reads lower_input(), writes lower_set_output().
   void (*lower)(lowering *lw, const application *app);
-  // INT [B, T] mask of an output that is its own mask source (call_output_mask with itself). NULL: the OR of the
-  // inputs' masks.
-  node *(*lower_mask)(lowering *lw, const application *app);
   // One to three tiny complete models in .nlm source, each using the layer; every derived test runs on them.
   const char *const *examples; // NULL-terminated
 };
@@ -60,17 +58,22 @@ struct layer_def {
 #define LAYER(symbol, name) extern const layer_def symbol;
 #include "ir/layers.def"
 #undef LAYER
-extern const layer_def *const layer_table[]; // NULL-terminated, order of layers.def
+extern const layer_def *const layer_table[];   // NULL-terminated, order of layers.def
 const layer_def *layer_find(const char *name); // "LSTM"; NULL if unknown
 const char *layer_suggest(const char *name);   // nearest name or NULL
+// The arguments that every layer takes besides its own: name, trainable. Ended by a NULL name.
+const arg_spec *layer_common_args(void);
+// A layer without bound arguments (an operator, a function, an input) or with the given ones; registered for
+// release.
+layer *layer_new(model *m, const layer_def *def, value **args, span at, const char *scope);
 
 // ---- for build()
 // Declares result k (in order) with this shape and type; the mask follows the layer's rule unless CUSTOM.
 tensor *call_output(layer_call *call, shape s, tensor_type type);
 void call_output_mask(tensor *out, mask_state state, tensor *mask_source);
 weight *call_weight(layer_call *call, const char *local, shape s, initializer init);
-// Error at the call: "LSTM got a tensor of shape (batch, 256); it needs (batch, time, features)", with a note at
-// the layer that removed or added the axis when one can be named.
+// Error at the call: "LSTM got a tensor of shape (batch, 256); it needs (batch, time, features)", with a note
+// at the layer that removed or added the axis when one can be named.
 void call_shape_error(layer_call *call, const tensor *input, const char *needs);
 diag *call_error(layer_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // "LSTM got a text tensor ...": for layers that need numbers. Only true when input is REAL or INT.
@@ -82,22 +85,25 @@ int64_t call_static_dim(layer_call *call, const tensor *input, int axis);
 bool call_same_features(layer_call *call, const tensor *input, int64_t first_size);
 // The value of a call argument (initial_state = ...), or NULL.
 const value *call_argument(const application *app, const char *name);
-// A wrapper applies its child: builds the child on these inputs and records the application in app->inner. NULL after
-// an error was reported.
+// A wrapper applies its child: builds the child on these inputs and records the application in app->inner.
+// NULL after an error was reported.
 application *call_child(layer_call *call, layer *child, tensor *const *inputs, int n_inputs);
 // A tensor between a wrapper and its child.
 tensor *call_inner_tensor(layer_call *call, shape s, tensor_type type);
 void call_warn_destroyed(layer_call *call, const tensor *masked);
 
 // ---- for check()
-diag *layer_error(const layer *l, const char *arg, const char *format, ...) __attribute__((format(printf, 3, 4)));
-// A child with weights of its own, a copy of `wrapped`; it is named "<wrapper>/<role>".
-layer *layer_add_copy(layer *wrapper, layer *wrapped);
+diag *layer_error(const layer *l, const char *arg, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// The layer that the user wrapped takes its number just before the wrapper.
+void layer_add_wrapped(layer *wrapper, layer *wrapped);
+// `child` is named "<wrapper>/<role>"; with role NULL its weights bear the wrapper's own path.
+void layer_add_child(layer *wrapper, layer *child, const char *role);
 void layer_set_bool(layer *l, const char *arg, bool v);
 
 // ---- for lower()
-// Stream of random numbers of an application: a hash of the layer's path, the application's number, the layer's
-// `seed` argument and a purpose ("input").
+// Stream of random numbers of an application: a hash of the layer's path, the application's number, the
+// layer's `seed` argument and a purpose ("input").
 uint64_t layer_stream(const application *app, const char *purpose);
 
 // ---- bound arguments of a layer by name (the argument exists: else ICE)

@@ -84,6 +84,7 @@ struct layer {
   value **args;           // parallel to def->args
   span at;
   layer *parent;      // the wrapper, or NULL
+  const char *role;   // wrapped layers: last part of the path ("forward"); NULL: the wrapper's own path
   layer *children[2]; // wrapped copies (Bidirectional: forward, backward; TimeDistributed: inner)
   int n_children;
   layer *wrapped[2]; // the layers as the user wrote them, which take their numbers just before the wrapper
@@ -134,6 +135,7 @@ struct model {
   span at;
   VEC(tensor *) inputs;
   VEC(model_output) outputs;
+  VEC(layer *) made;               // every layer, applied or not
   VEC(layer *) layers;             // in order of first application, Input layers included
   VEC(application *) applications; // topological
   VEC(tensor *) tensors;
@@ -141,6 +143,8 @@ struct model {
   train_block *train;            // NULL: compiled for prediction only
   struct train_config *training; // set by train_config_bind; NULL: no losses, no targets
   struct names *names;           // private to ir/names.c: names taken, numbers given
+  const char *scope; // block instance whose operators and functions are being applied, or NULL (set by name
+                     // resolution)
 };
 
 // One compilation: arenas, dims, diagnostics, constants, models.
@@ -160,7 +164,7 @@ model *model_new(unit *u, const char *name, span at);
 // dims: without the batch. An input is a layer of type Input in reports.
 tensor *model_add_input(model *m, const char *name, tensor_type type, const dim *const *dims, int rank,
                         span at);
-void model_add_output(model *m, const char *name, tensor *value, span at);
+void model_add_output(model *m, const char *name, tensor *result, span at);
 
 // The next free name of this kind in a scope: "dense", then "dense_1"; "encoder/dense" in scope "encoder"
 // (NULL: the model itself). Block instances take theirs here. Lives as long as the unit.
@@ -186,6 +190,8 @@ bool is_function_name(const char *name);
 tensor *model_apply_function(model *m, const char *name, const value *call, tensor *const *inputs,
                              int n_inputs, span at);
 
+// A tensor that silences whatever uses it; for places where an error was already reported.
+tensor *model_poison(model *m, span at);
 bool tensor_is_poison(const tensor *t);
 int64_t layer_param_count(const layer *l, bool trainable_only); // its children's included
 const char *tensor_type_name(tensor_type t);

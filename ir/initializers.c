@@ -1,0 +1,135 @@
+// Initializers by Keras's names, with Keras's defaults.
+#include "ir/initializers.h"
+#include "support/intern.h"
+#include "support/vec.h"
+#include <math.h>
+#include <string.h>
+
+enum { MODE_FAN_IN, MODE_FAN_OUT, MODE_FAN_AVG };
+enum { DRAW_UNIFORM, DRAW_TRUNCATED_NORMAL, DRAW_NORMAL };
+
+typedef struct initializer_def {
+  const char *name;       // as a bare word: "glorot_uniform"
+  const char *class_name; // as a call: "GlorotUniform"
+  const char *alias;      // a further bare word, or NULL
+  initializer standard;
+  const arg_spec *args;
+} initializer_def;
+
+static const arg_spec no_args[] = {{0}};
+static const arg_spec constant_args[] = {{.name = "value", .kinds = ARG_FLOAT, .default_text = "0.0"}, {0}};
+static const arg_spec uniform_args[] = {{.name = "minval", .kinds = ARG_FLOAT, .default_text = "-0.05"},
+                                        {.name = "maxval", .kinds = ARG_FLOAT, .default_text = "0.05"},
+                                        {0}};
+static const arg_spec normal_args[] = {
+    {.name = "mean", .kinds = ARG_FLOAT, .default_text = "0.0"},
+    {.name = "stddev", .kinds = ARG_FLOAT, .default_text = "0.05", .min = 0, .max = INFINITY},
+    {0}};
+static const arg_spec gain_args[] = {{.name = "gain", .kinds = ARG_FLOAT, .default_text = "1.0"}, {0}};
+static const char *const fan_modes[] = {"fan_in", "fan_out", "fan_avg", NULL};
+static const char *const distributions[] = {"uniform", "truncated_normal", "untruncated_normal", "normal",
+                                            NULL};
+static const arg_spec scaling_args[] = {
+    {.name = "scale", .kinds = ARG_FLOAT, .default_text = "1.0", .min = 0, .max = INFINITY, .open_min = true},
+    {.name = "mode", .kinds = ARG_MODE, .modes = fan_modes, .default_text = "fan_in"},
+    {.name = "distribution", .kinds = ARG_MODE, .modes = distributions, .default_text = "truncated_normal"},
+    {0}};
+
+#define SCALING(scale, mode, draw)                                                                           \
+  { INIT_VARIANCE_SCALING, scale, 0, mode, draw }
+
+static const initializer_def table[] = {
+    {"zeros", "Zeros", "zero", {INIT_ZEROS, 0, 0, 0, 0}, no_args},
+    {"ones", "Ones", "one", {INIT_ONES, 0, 0, 0, 0}, no_args},
+    {"constant", "Constant", NULL, {INIT_CONSTANT, 0, 0, 0, 0}, constant_args},
+    {"random_uniform", "RandomUniform", "uniform", {INIT_UNIFORM, -0.05, 0.05, 0, 0}, uniform_args},
+    {"random_normal", "RandomNormal", "normal", {INIT_NORMAL, 0, 0.05, 0, 0}, normal_args},
+    {"truncated_normal", "TruncatedNormal", NULL, {INIT_TRUNCATED_NORMAL, 0, 0.05, 0, 0}, normal_args},
+    {"variance_scaling", "VarianceScaling", NULL, SCALING(1, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL),
+     scaling_args},
+    {"glorot_uniform", "GlorotUniform", "xavier_uniform", SCALING(1, MODE_FAN_AVG, DRAW_UNIFORM), no_args},
+    {"glorot_normal", "GlorotNormal", "xavier_normal", SCALING(1, MODE_FAN_AVG, DRAW_TRUNCATED_NORMAL),
+     no_args},
+    {"he_uniform", "HeUniform", NULL, SCALING(2, MODE_FAN_IN, DRAW_UNIFORM), no_args},
+    {"he_normal", "HeNormal", NULL, SCALING(2, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), no_args},
+    {"lecun_uniform", "LecunUniform", NULL, SCALING(1, MODE_FAN_IN, DRAW_UNIFORM), no_args},
+    {"lecun_normal", "LecunNormal", NULL, SCALING(1, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), no_args},
+    {"orthogonal", "Orthogonal", NULL, {INIT_ORTHOGONAL, 1, 0, 0, 0}, gain_args},
+    {"identity", "Identity", NULL, {INIT_IDENTITY, 1, 0, 0, 0}, gain_args},
+};
+enum { INITIALIZERS = sizeof table / sizeof *table };
+
+static const initializer_def *find(const char *word) {
+  for (size_t i = 0; i < INITIALIZERS; i++)
+    if (strcmp(table[i].name, word) == 0 || strcmp(table[i].class_name, word) == 0 ||
+        (table[i].alias && strcmp(table[i].alias, word) == 0))
+      return &table[i];
+  return NULL;
+}
+
+static void report_unknown(diags *d, const char *what, const value *v) {
+  const char *words[3 * INITIALIZERS];
+  size_t n = 0;
+  for (size_t i = 0; i < INITIALIZERS; i++) {
+    words[n++] = table[i].name;
+    words[n++] = table[i].class_name;
+    if (table[i].alias)
+      words[n++] = table[i].alias;
+  }
+  const char *near = suggest(v->text, words, n);
+  if (near) {
+    diag_error(d, v->at, "%s: unknown initializer '%s'; did you mean '%s'?", what, v->text, near);
+    return;
+  }
+  strbuf names = {0};
+  for (size_t i = 0; i < INITIALIZERS; i++)
+    strbuf_printf(&names, "%s%s", i ? ", " : "", table[i].name);
+  diag_help(diag_error(d, v->at, "%s: unknown initializer '%s'", what, v->text), "initializers are %s",
+            strbuf_text(&names));
+  strbuf_free(&names);
+}
+
+static int position(const char *const *words, const char *word) {
+  int k = 0;
+  while (strcmp(words[k], word) != 0)
+    k++;
+  return k;
+}
+
+static void set_arguments(initializer *out, const initializer_def *def, value *const *bound) {
+  if (def->args == no_args)
+    return;
+  out->a = bound[0]->number;
+  if (def->args == uniform_args || def->args == normal_args)
+    out->b = bound[1]->number;
+  if (def->args == scaling_args) {
+    out->mode = position(fan_modes, bound[1]->text);
+    int draw = position(distributions, bound[2]->text);
+    out->distribution = draw < DRAW_NORMAL ? draw : DRAW_NORMAL;
+    if (strcmp(bound[2]->text, "normal") == 0) // Keras's older word for the truncated one
+      out->distribution = DRAW_TRUNCATED_NORMAL;
+  }
+}
+
+bool initializer_bind(arena *a, diags *d, const char *what, const value *v, initializer *out) {
+  *out = (initializer){0};
+  if (v->kind == VALUE_NONE)
+    return true; // Keras: zeros
+  INVARIANT(v->text);
+  const initializer_def *def = find(v->text);
+  if (!def) {
+    report_unknown(d, what, v);
+    return false;
+  }
+  *out = def->standard;
+  if (v->kind != VALUE_CALL)
+    return true;
+  value **bound = args_bind(a, d, def->class_name, def->args, v);
+  if (!bound)
+    return false;
+  set_arguments(out, def, bound);
+  if (def->args != uniform_args || out->a <= out->b)
+    return true;
+  diag_error(d, v->at, "%s: minval must not be above maxval", def->class_name);
+  return false;
+}

@@ -1,0 +1,349 @@
+// Making and applying layers.
+#include "ir/layer.h"
+#include "ir/initializers.h"
+#include "ir/names.h"
+#include "support/intern.h"
+#include <string.h>
+
+const layer_def *const layer_table[] = {
+#define LAYER(symbol, name) &symbol,
+#include "ir/layers.def"
+#undef LAYER
+    NULL};
+
+const layer_def *layer_find(const char *name) {
+  for (size_t i = 0; layer_table[i]; i++)
+    if (strcmp(layer_table[i]->name, name) == 0)
+      return layer_table[i];
+  return NULL;
+}
+
+const char *layer_suggest(const char *name) {
+  const char *names[sizeof layer_table / sizeof *layer_table];
+  size_t n = 0;
+  for (size_t i = 0; layer_table[i]; i++)
+    if (!(layer_table[i]->traits & LAYER_INTERNAL))
+      names[n++] = layer_table[i]->name;
+  return suggest(name, names, n);
+}
+
+// ---- making
+
+static const arg_spec common_args[] = {{.name = "name",
+                                        .kinds = ARG_STRING | ARG_NONE,
+                                        .default_text = "none",
+                                        .doc = "name in reports and weights files"},
+                                       {.name = "trainable",
+                                        .kinds = ARG_BOOL,
+                                        .default_text = "true",
+                                        .doc = "false: training leaves the weights alone"},
+                                       {0}};
+
+const arg_spec *layer_common_args(void) {
+  return common_args;
+}
+
+static const arg_spec *all_args(arena *mem, const layer_def *def) {
+  size_t own = args_count(def->args), common = args_count(common_args);
+  arg_spec *specs = ARENA_ARRAY(mem, arg_spec, own + common + 1);
+  memcpy(specs, def->args, own * sizeof *specs);
+  memcpy(specs + own, common_args, common * sizeof *specs);
+  return specs;
+}
+
+static bool check_activation(layer *l, const arg_spec *spec, const value *v) {
+  if (v->kind == VALUE_NONE)
+    return true;
+  if (v->kind == VALUE_CALL) {
+    diag_help(layer_error(l, spec->name, "%s: %s must be an activation's name, found %s(...)", l->def->name,
+                          spec->name, v->text),
+              "an activation with arguments is a layer of its own, behind this one");
+    return false;
+  }
+  if (activation_exists(v->text))
+    return true;
+  size_t n = 0;
+  while (activation_names()[n])
+    n++;
+  const char *near = suggest(v->text, activation_names(), n);
+  diag *d = near ? layer_error(l, spec->name, "%s: unknown activation '%s'; did you mean '%s'?", l->def->name,
+                               v->text, near)
+                 : layer_error(l, spec->name, "%s: unknown activation '%s'", l->def->name, v->text);
+  if (!near)
+    diag_help(d, "nlmc help Activation lists them");
+  return false;
+}
+
+// Names of activations and initializers, which argument binding leaves to the owner.
+static bool check_named_arguments(layer *l) {
+  unit *u = l->model->unit;
+  bool good = true;
+  for (size_t i = 0; l->def->args[i].name; i++) {
+    const arg_spec *spec = &l->def->args[i];
+    const value *v = l->args[i];
+    if (spec->kinds & ARG_ACTIVATION)
+      good = check_activation(l, spec, v) && good;
+    if (spec->kinds & ARG_INITIALIZER) {
+      initializer ignored;
+      const char *what = arena_printf(u->mem, "%s: %s", l->def->name, spec->name);
+      good = initializer_bind(u->mem, u->diags, what, v, &ignored) && good;
+    }
+  }
+  return good;
+}
+
+static bool check_given_name(layer *l, const value *name) {
+  if (name->kind == VALUE_NONE)
+    return true;
+  l->given_name = name->text;
+  if (*name->text && !strchr(name->text, '/'))
+    return true;
+  diag_error(l->model->unit->diags, name->at, "%s: a layer's name may not be empty or hold '/'",
+             l->def->name);
+  return false;
+}
+
+layer *layer_new(model *m, const layer_def *def, value **args, span at, const char *scope) {
+  layer *l = ARENA_NEW(m->unit->mem, layer);
+  l->def = def;
+  l->model = m;
+  l->args = args;
+  l->at = at;
+  l->scope = scope;
+  l->trainable = true;
+  vec_push(&m->made, l);
+  return l;
+}
+
+layer *layer_make(model *m, const layer_def *def, const value *call, const char *scope) {
+  unit *u = m->unit;
+  value **args = args_bind(u->mem, u->diags, def->name, all_args(u->mem, def), call);
+  if (!args)
+    return NULL;
+  layer *l = layer_new(m, def, args, call->at, scope);
+  size_t own = args_count(def->args);
+  l->trainable = args[own + 1]->boolean;
+  bool good = check_given_name(l, args[own]);
+  good = check_named_arguments(l) && good;
+  if (good && def->check)
+    good = def->check(l);
+  return good ? l : NULL;
+}
+
+layer *layer_clone(layer *l) {
+  size_t n = args_count(l->def->args);
+  value **args = ARENA_ARRAY(l->model->unit->mem, value *, n);
+  memcpy(args, l->args, n * sizeof *args);
+  layer *c = layer_new(l->model, l->def, args, l->at, l->scope);
+  c->trainable = l->trainable;
+  if (c->def->check) {
+    bool good = c->def->check(c);
+    INVARIANT(good);
+  }
+  return c;
+}
+
+void layer_add_wrapped(layer *wrapper, layer *wrapped) {
+  INVARIANT(wrapper->n_wrapped < 2);
+  wrapper->wrapped[wrapper->n_wrapped++] = wrapped;
+}
+
+void layer_add_child(layer *wrapper, layer *child, const char *role) {
+  INVARIANT(wrapper->n_children < 2);
+  wrapper->children[wrapper->n_children++] = child;
+  if (!child->parent && !child->name) {
+    child->parent = wrapper;
+    child->role = role;
+  }
+}
+
+// ---- applying
+
+enum { MAX_OUTPUTS = 16 };
+
+static application *new_application(layer *l, tensor *const *inputs, int n_inputs, span at) {
+  arena *mem = l->model->unit->mem;
+  application *app = ARENA_NEW(mem, application);
+  app->layer = l;
+  app->at = at;
+  app->order = -1;
+  app->number = (int)l->applications.len;
+  app->n_inputs = n_inputs;
+  app->inputs = ARENA_ARRAY(mem, tensor *, n_inputs);
+  if (n_inputs)
+    memcpy(app->inputs, inputs, (size_t)n_inputs * sizeof *inputs);
+  app->outputs = ARENA_ARRAY(mem, tensor *, MAX_OUTPUTS);
+  return app;
+}
+
+tensor *call_output(layer_call *call, shape s, tensor_type type) {
+  application *app = call->app;
+  INVARIANT(app->n_outputs < MAX_OUTPUTS);
+  tensor *t = call_inner_tensor(call, s, type);
+  t->name = call->layer->name;
+  t->source = app;
+  t->output = app->n_outputs;
+  app->outputs[app->n_outputs++] = t;
+  return t;
+}
+
+tensor *call_inner_tensor(layer_call *call, shape s, tensor_type type) {
+  model *m = call->model;
+  tensor *t = ARENA_NEW(m->unit->mem, tensor);
+  t->name = call->layer->name;
+  t->type = type;
+  t->shape = s;
+  t->at = call->app->at;
+  t->id = (int)m->tensors.len;
+  vec_push(&m->tensors, t);
+  return t;
+}
+
+static bool has_poison(const application *app) {
+  for (int i = 0; i < app->n_inputs; i++)
+    if (tensor_is_poison(app->inputs[i]))
+      return true;
+  for (int i = 0; i < app->n_call; i++) {
+    const value *v = app->call_values[i];
+    size_t n = v->kind == VALUE_LIST ? v->count : 1;
+    for (size_t k = 0; k < n; k++) {
+      const value *item = v->kind == VALUE_LIST ? v->items[k] : v;
+      if (item->kind == VALUE_OBJECT && item->object && !item->object_kinds && tensor_is_poison(item->object))
+        return true;
+    }
+  }
+  return false;
+}
+
+static bool check_inputs(layer_call *call) {
+  const layer_def *def = call->layer->def;
+  int n = call->n_inputs;
+  if (n >= def->min_inputs && (def->max_inputs < 0 || n <= def->max_inputs))
+    return true;
+  if (def->max_inputs == def->min_inputs)
+    call_error(call, "%s takes %d tensor%s, found %d", def->name, def->min_inputs,
+               def->min_inputs == 1 ? "" : "s", n);
+  else if (n < def->min_inputs)
+    call_error(call, "%s takes at least %d tensor%s, found %d", def->name, def->min_inputs,
+               def->min_inputs == 1 ? "" : "s", n);
+  else
+    call_error(call, "%s takes at most %d tensors, found %d", def->name, def->max_inputs, n);
+  return false;
+}
+
+static bool check_call_names(layer_call *call) {
+  const layer_def *def = call->layer->def;
+  size_t n = 0;
+  while (def->call_args && def->call_args[n])
+    n++;
+  for (int i = 0; i < call->app->n_call; i++) {
+    const char *name = call->app->call_names[i];
+    bool known = false;
+    for (size_t k = 0; k < n; k++)
+      known = known || strcmp(def->call_args[k], name) == 0;
+    if (known)
+      continue;
+    const char *near = n ? suggest(name, def->call_args, n) : NULL;
+    span at = call->app->call_values[i]->at;
+    diags *d = call->model->unit->diags;
+    if (near)
+      diag_error(d, at, "%s has no call argument '%s'; did you mean '%s'?", def->name, name, near);
+    else
+      diag_error(d, at, "%s has no call argument '%s'", def->name, name);
+    return false;
+  }
+  return true;
+}
+
+static tensor *common_mask_source(const application *app, tensor *out) {
+  tensor *common = NULL;
+  for (int i = 0; i < app->n_inputs; i++) {
+    tensor *s = app->inputs[i]->mask_source;
+    if (common && s != common)
+      return out; // an OR of masks is a mask of its own
+    common = s;
+  }
+  return common;
+}
+
+static void apply_mask_rule(layer_call *call) {
+  const application *app = call->app;
+  mask_rule rule = call->layer->def->masks;
+  const tensor *masked = NULL;
+  int n_masked = 0;
+  for (int i = 0; i < app->n_inputs; i++)
+    if (app->inputs[i]->mask == MASK_VALID) {
+      masked = masked ? masked : app->inputs[i];
+      n_masked++;
+    }
+  if (rule == MASKS_CUSTOM || n_masked == 0)
+    return;
+  bool all = n_masked == app->n_inputs, lost = rule == MASKS_DESTROY || (rule == MASKS_MERGE && !all);
+  for (int i = 0; i < app->n_outputs; i++) {
+    tensor *out = app->outputs[i];
+    if (lost)
+      call_output_mask(out, MASK_DESTROYED, NULL);
+    else if (rule != MASKS_CONSUME && all)
+      call_output_mask(out, MASK_VALID, common_mask_source(app, out));
+  }
+  if (lost)
+    call_warn_destroyed(call, masked);
+}
+
+static bool run_build(layer_call *call) {
+  if (!check_inputs(call) || !check_call_names(call) || !call->layer->def->build(call) || call->failed)
+    return false;
+  apply_mask_rule(call);
+  return true;
+}
+
+application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const char *const *call_names,
+                         value *const *call_values, int n_call, span at) {
+  model *m = l->model;
+  arena *mem = m->unit->mem;
+  application *app = new_application(l, inputs, n_inputs, at);
+  app->n_call = n_call;
+  app->call_names = ARENA_ARRAY(mem, const char *, n_call);
+  app->call_values = ARENA_ARRAY(mem, value *, n_call);
+  for (int i = 0; i < n_call; i++) {
+    app->call_names[i] = call_names[i];
+    app->call_values[i] = call_values[i];
+  }
+  bool named_before = l->name != NULL;
+  layer_take_name(l);
+  layer_call call = {.layer = l,
+                     .app = app,
+                     .model = m,
+                     .inputs = app->inputs,
+                     .n_inputs = n_inputs,
+                     .first = l->applications.len == 0};
+  if (has_poison(app) || !run_build(&call)) {
+    app->n_outputs = 1;
+    app->outputs[0] = model_poison(m, at);
+    return app;
+  }
+  app->order = (int)m->applications.len;
+  vec_push(&m->applications, app);
+  if (!named_before || call.first)
+    vec_push(&m->layers, l);
+  vec_push(&l->applications, app);
+  return app;
+}
+
+application *call_child(layer_call *call, layer *child, tensor *const *inputs, int n_inputs) {
+  application *outer = call->app, *app = new_application(child, inputs, n_inputs, outer->at);
+  layer_call inner = {.layer = child,
+                      .app = app,
+                      .model = call->model,
+                      .inputs = app->inputs,
+                      .n_inputs = n_inputs,
+                      .first = child->applications.len == 0};
+  if (!run_build(&inner)) {
+    call->failed = true;
+    return NULL;
+  }
+  INVARIANT(outer->n_inner < 2);
+  outer->inner[outer->n_inner++] = app;
+  vec_push(&child->applications, app);
+  return app;
+}
