@@ -42,6 +42,23 @@ lowered lowered_row_value(node *data, row_layout layout, node *pack, fill_kind k
 
 // ---- masks
 
+void lower_set_mask(lowering *lw, const tensor *mask_source, node *mask) {
+  INVARIANT(mask->type == INT && mask->shape.rank == 2);
+  lw->p->masks[mask_source->id] = mask;
+}
+
+static bool has_mask_zero(const layer *l) {
+  int k = l->args && l->def->args ? args_index(l->def->args, "mask_zero") : -1;
+  return k >= 0 && l->args[k]->kind == VALUE_BOOL && l->args[k]->boolean;
+}
+
+static node *mask_of_ids(lowering *lw, const tensor *ids) {
+  graph *g = lw->g;
+  node *x = lower_to_dense(lw, lower_value(lw, ids), ids);
+  node *zero = g_int(g, 0);
+  return g_binary(g, OP_EQ, g_binary(g, OP_EQ, x, zero), zero);
+}
+
 static node *or_of_masks(lowering *lw, const application *app) {
   node *mask = NULL;
   for (int k = 0; k < app->n_inputs; k++) {
@@ -62,8 +79,7 @@ node *lower_mask(lowering *lw, const tensor *t) {
   node **slot = &lw->p->masks[made->id];
   if (!*slot) {
     const application *app = made->source;
-    *slot = app->layer->def->lower_mask ? app->layer->def->lower_mask(lw, app) : or_of_masks(lw, app);
-    INVARIANT((*slot)->type == INT && (*slot)->shape.rank == 2);
+    *slot = has_mask_zero(app->layer) ? mask_of_ids(lw, app->inputs[0]) : or_of_masks(lw, app);
   }
   return *slot;
 }
