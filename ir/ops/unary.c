@@ -1,0 +1,119 @@
+// Elementwise ops of one operand.
+#include "ir/op.h"
+#include <math.h>
+
+static const char *unary_shape(graph *g, node *n) {
+  (void)g;
+  n->shape = n->in[0]->shape;
+  n->type = n->in[0]->type;
+  if (n->type == INT && n->op != OP_NEG && n->op != OP_ABS && n->op != OP_SIGN && n->op != OP_COPY)
+    return "needs real numbers";
+  return NULL;
+}
+
+static double unary_value(op_code op, double x) {
+  switch (op) {
+  case OP_NEG:
+    return -x;
+  case OP_ABS:
+    return fabs(x);
+  case OP_SIGN:
+    return (x > 0) - (x < 0);
+  case OP_EXP:
+    return exp(x);
+  case OP_LOG:
+    return log(x);
+  case OP_LOG1P:
+    return log1p(x);
+  case OP_SQRT:
+    return sqrt(x);
+  case OP_TANH:
+    return tanh(x);
+  case OP_SIGMOID:
+    return x >= 0 ? 1 / (1 + exp(-x)) : exp(x) / (1 + exp(x));
+  case OP_ERF:
+    return erf(x);
+  case OP_SIN:
+    return sin(x);
+  case OP_COS:
+    return cos(x);
+  case OP_FLOOR:
+    return floor(x);
+  default:
+    ICE("%s is not unary", op_name(op));
+  }
+}
+
+static void axes_of(const node *broadcast, int *axes) {
+  for (int k = 0; k < broadcast->shape.rank; k++)
+    axes[k] = (int)broadcast->i[k];
+}
+
+static node *unary_fold(graph *g, const node *n) {
+  node *x = n->in[0];
+  if (x->op == OP_CONST)
+    return g_number(g, unary_value(n->op, x->type == INT ? (double)x->i[0] : x->f), n->type, n->shape);
+  if (x->op == OP_BROADCAST) { // the same number is computed once
+    int axes[MAX_RANK];
+    axes_of(x, axes);
+    return g_broadcast(g, g_unary(g, n->op, x->in[0]), n->shape, axes);
+  }
+  if (n->op == OP_NEG && x->op == OP_NEG)
+    return x->in[0];
+  if (n->op == OP_NEG && x->op == OP_SUB)
+    return g_sub(g, x->in[1], x->in[0]);
+  if (n->op == OP_ABS && x->op == OP_NEG)
+    return g_unary(g, OP_ABS, x->in[0]);
+  if (n->op == x->op && (n->op == OP_ABS || n->op == OP_SIGN || n->op == OP_FLOOR))
+    return x;
+  return NULL;
+}
+
+static const char *cast_shape(graph *g, node *n) {
+  (void)g;
+  n->shape = n->in[0]->shape;
+  return NULL;
+}
+
+static node *cast_fold(graph *g, const node *n) {
+  node *x = n->in[0];
+  if (x->type == n->type)
+    return x;
+  if (x->op == OP_CONST)
+    return n->type == INT ? g_int(g, (int64_t)x->f) : g_real(g, (double)x->i[0]);
+  if (x->op == OP_EXTENT)
+    return g_extent(g, x->extra, n->type);
+  if (x->op != OP_BROADCAST)
+    return NULL;
+  int axes[MAX_RANK];
+  axes_of(x, axes);
+  return g_broadcast(g, g_cast(g, x->in[0], n->type), n->shape, axes);
+}
+
+node *g_unary(graph *g, op_code op, node *x) {
+  INVARIANT(op_family_of(op) == FAMILY_UNARY && op != OP_CAST);
+  node n = {.op = op, .n_in = 1, .in = &x};
+  return graph_intern(g, &n);
+}
+
+node *g_cast(graph *g, node *x, elem_type type) {
+  node n = {.op = OP_CAST, .type = type, .n_in = 1, .in = &x};
+  return graph_intern(g, &n);
+}
+
+#define UNARY(name) const op_rules op_rules_##name = {.shape = unary_shape, .fold = unary_fold}
+UNARY(neg);
+UNARY(abs);
+UNARY(sign);
+UNARY(exp);
+UNARY(log);
+UNARY(log1p);
+UNARY(sqrt);
+UNARY(tanh);
+UNARY(sigmoid);
+UNARY(erf);
+UNARY(sin);
+UNARY(cos);
+UNARY(floor);
+const op_rules op_rules_cast = {.shape = cast_shape, .fold = cast_fold};
+const op_rules op_rules_copy = {.shape = unary_shape};
