@@ -8,6 +8,9 @@
 
 typedef enum { TARGET_LIKE_OUTPUT, TARGET_CLASS_IDS } target_form;
 
+// What the loss takes an output's last axis for; the check of train blocks follows from it.
+typedef enum { EXPECTS_NUMBERS, EXPECTS_YES_OR_NO, EXPECTS_CLASSES } loss_expectation;
+
 typedef struct loss_def {
   const char *name;       // "binary_crossentropy"
   const char *alias;      // "mean_squared_error" for mse; NULL if there is none
@@ -15,6 +18,7 @@ typedef struct loss_def {
   const char *doc;
   const arg_spec *args;
   target_form target; // CLASS_IDS: INT with the output's last axis removed
+  loss_expectation expects;
   // Loss of each row: `predicted` rows [R, F] (or [R] when the output has no feature axis), target rows alike
   // (INT [R], already checked to be classes, for CLASS_IDS) -> [R]. `logits` NULL unless kind tells.
   node *(*build)(graph *g, value *const *args, node *predicted, logits_kind kind, node *logits, node *target);

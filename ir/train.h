@@ -24,6 +24,7 @@ typedef struct bound_call {
 // In the unit's arena, but for the VECs (train_config_free).
 typedef struct train_config {
   bound_call optimizer;
+  size_t n_outputs;
   const loss_def **losses; // by model output; NULL: no loss for that output
   value ***loss_args;
   double *loss_weights;

@@ -50,5 +50,6 @@ const loss_def loss_binary_crossentropy = {
     .doc = "Cross-entropy of yes-or-no questions: one sigmoid unit for each, targets 0 and 1.",
     .args = args,
     .target = TARGET_LIKE_OUTPUT,
+    .expects = EXPECTS_YES_OR_NO,
     .build = build,
 };

@@ -36,5 +36,6 @@ const loss_def loss_categorical_crossentropy = {
     .doc = "Cross-entropy over classes, with a target of one number per class (one-hot).",
     .args = args,
     .target = TARGET_LIKE_OUTPUT,
+    .expects = EXPECTS_CLASSES,
     .build = build,
 };

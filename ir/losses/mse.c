@@ -16,5 +16,6 @@ const loss_def loss_mse = {
     .doc = "Mean of the squared differences between output and target: for numbers.",
     .args = args,
     .target = TARGET_LIKE_OUTPUT,
+    .expects = EXPECTS_NUMBERS,
     .build = build,
 };

@@ -25,5 +25,6 @@ const loss_def loss_sparse_categorical_crossentropy = {
     .doc = "Cross-entropy over classes, with the number of the class as target.",
     .args = args,
     .target = TARGET_CLASS_IDS,
+    .expects = EXPECTS_CLASSES,
     .build = build,
 };

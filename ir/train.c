@@ -1,0 +1,310 @@
+#include "ir/train.h"
+#include "ir/train_private.h"
+#include "support/intern.h"
+#include <math.h>
+#include <string.h>
+
+enum {
+  OPTIMIZER,
+  LOSS,
+  LOSS_WEIGHTS,
+  METRICS,
+  EPOCHS,
+  BATCH_SIZE,
+  CALLBACKS,
+  SHUFFLE,
+  VALIDATION_SPLIT,
+  SEED
+};
+
+static const arg_spec settings[] = {
+    {.name = "optimizer", .kinds = ARG_ANY, .default_text = "rmsprop"},
+    {.name = "loss", .kinds = ARG_ANY, .default_text = "none"},
+    {.name = "loss_weights", .kinds = ARG_ANY, .default_text = "none"},
+    {.name = "metrics", .kinds = ARG_ANY, .default_text = "none"},
+    {.name = "epochs", .kinds = ARG_INT, .default_text = "1", .min = 1, .max = INFINITY},
+    {.name = "batch_size", .kinds = ARG_INT, .default_text = "32", .min = 1, .max = INFINITY},
+    {.name = "callbacks", .kinds = ARG_ANY, .default_text = "none"},
+    {.name = "shuffle", .kinds = ARG_BOOL, .default_text = "true"},
+    {.name = "validation_split",
+     .kinds = ARG_FLOAT,
+     .default_text = "0.0",
+     .min = 0,
+     .max = 1,
+     .open_max = true},
+    {.name = "seed", .kinds = ARG_INT | ARG_NONE, .default_text = "none", .min = 0, .max = INFINITY},
+    {0},
+};
+
+typedef struct binder {
+  model *m;
+  const registries *r;
+  train_config *c;
+  diags *d;
+  arena *mem;
+  bool failed;
+} binder;
+
+// ---- calls: `adam`, `"adam"`, `Adam()`, `Adam(learning_rate = 0.01)`
+
+static bool is_call(const value *v) {
+  return v->kind == VALUE_NAME || v->kind == VALUE_STRING || v->kind == VALUE_CALL;
+}
+
+static const value *as_call(binder *b, const value *v) {
+  if (v->kind == VALUE_CALL)
+    return v;
+  value *call = ARENA_NEW(b->mem, value);
+  call->kind = VALUE_CALL;
+  call->at = v->at;
+  call->text = v->text;
+  return call;
+}
+
+static void wrong_form(binder *b, const value *v, const char *what, const char *example) {
+  diag *e = diag_error(b->d, v->at, "%s must be a name or a call, found %s", what, value_kind_name(v));
+  diag_help(e, "for example %s", example);
+  b->failed = true;
+}
+
+static void unknown_name(binder *b, const value *v, const char *what, const char *near) {
+  b->failed = true;
+  if (near)
+    diag_error(b->d, v->at, "unknown %s '%s'; did you mean '%s'?", what, v->text, near);
+  else
+    diag_help(diag_error(b->d, v->at, "unknown %s '%s'", what, v->text), "`nlmc help %s` lists them",
+              strcmp(what, "loss") == 0        ? "losses"
+              : strcmp(what, "metric") == 0    ? "metrics"
+              : strcmp(what, "optimizer") == 0 ? "optimizers"
+                                               : "callbacks");
+}
+
+static const registry_entry *find_entry(const registry_entry *table, const char *name) {
+  for (const registry_entry *e = table; e->name; e++)
+    if (strcmp(e->name, name) == 0 || (e->class_name && strcmp(e->class_name, name) == 0))
+      return e;
+  return NULL;
+}
+
+static const char *suggest_entry(const registry_entry *table, const char *name) {
+  VEC(const char *) names = {0};
+  for (const registry_entry *e = table; e->name; e++) {
+    vec_push(&names, e->name);
+    if (e->class_name)
+      vec_push(&names, e->class_name);
+  }
+  const char *near = suggest(name, names.data, names.len);
+  vec_free(&names);
+  return near;
+}
+
+static bool bind_entry(binder *b, const registry_entry *table, const char *what, const char *example,
+                       const value *v, bound_call *out) {
+  if (!is_call(v)) {
+    wrong_form(b, v, what, example);
+    return false;
+  }
+  const registry_entry *e = find_entry(table, v->text);
+  if (!e) {
+    unknown_name(b, v, what, suggest_entry(table, v->text));
+    return false;
+  }
+  value **args = args_bind(b->mem, b->d, v->text, e->args, as_call(b, v));
+  if (!args)
+    b->failed = true;
+  *out = (bound_call){e, args, v->at};
+  return args != NULL;
+}
+
+// ---- settings by output
+
+static int find_output(binder *b, const char *name, span at, const char *what) {
+  const model *m = b->m;
+  VEC(const char *) names = {0};
+  for (size_t k = 0; k < m->outputs.len; k++) {
+    if (strcmp(m->outputs.data[k].name, name) == 0) {
+      vec_free(&names);
+      return (int)k;
+    }
+    vec_push(&names, m->outputs.data[k].name);
+  }
+  const char *near = suggest(name, names.data, names.len);
+  diag *e = near
+                ? diag_error(b->d, at, "%s for '%s', but model '%s' has no such output; did you mean '%s'?",
+                             what, name, m->name, near)
+                : diag_error(b->d, at, "%s for '%s', but model '%s' has no such output", what, name, m->name);
+  strbuf list = {0};
+  for (size_t k = 0; k < names.len; k++)
+    strbuf_printf(&list, "%s%s", k ? ", " : "", names.data[k]);
+  if (!near)
+    diag_help(e, "its outputs: %s", strbuf_text(&list));
+  strbuf_free(&list);
+  vec_free(&names);
+  b->failed = true;
+  return -1;
+}
+
+// Hands each output its part of a setting: of a dict by name, of anything else the whole of it.
+static void for_outputs(binder *b, const value *v, const char *what,
+                        void (*bind)(binder *, int, const value *)) {
+  if (v->kind == VALUE_NONE)
+    return;
+  if (v->kind != VALUE_DICT) {
+    for (size_t k = 0; k < b->m->outputs.len; k++)
+      bind(b, (int)k, v);
+    return;
+  }
+  for (size_t i = 0; i < v->count; i++) {
+    int output = find_output(b, v->keys[i], v->key_at ? v->key_at[i] : v->items[i]->at, what);
+    if (output >= 0)
+      bind(b, output, v->items[i]);
+  }
+}
+
+static void bind_loss(binder *b, int output, const value *v) {
+  if (!is_call(v)) {
+    if (v->kind != VALUE_NONE)
+      wrong_form(b, v, "loss", "loss = mse, or loss = {output: mse}");
+    return;
+  }
+  const loss_def *loss = loss_find(v->text);
+  if (!loss) {
+    unknown_name(b, v, "loss", loss_suggest(v->text));
+    return;
+  }
+  value **args = args_bind(b->mem, b->d, v->text, loss->args, as_call(b, v));
+  b->c->losses[output] = loss;
+  b->c->loss_args[output] = args;
+  if (!args || !loss_fits(b->m, output, loss, args, v->at))
+    b->failed = true;
+}
+
+static void bind_loss_weight(binder *b, int output, const value *v) {
+  if (v->kind == VALUE_INT || v->kind == VALUE_FLOAT) {
+    b->c->loss_weights[output] = v->number;
+    return;
+  }
+  diag_error(b->d, v->at, "loss_weights must be a number for each output, found %s", value_kind_name(v));
+  b->failed = true;
+}
+
+static void bind_metric(binder *b, int output, const value *v) {
+  bound_call made;
+  if (bind_entry(b, b->r->metrics, "metric", "metrics = [accuracy]", v, &made))
+    vec_push(&b->c->metrics[output], made);
+}
+
+static void bind_metrics(binder *b, int output, const value *v) {
+  if (v->kind != VALUE_LIST) {
+    bind_metric(b, output, v);
+    return;
+  }
+  for (size_t i = 0; i < v->count; i++)
+    bind_metric(b, output, v->items[i]);
+}
+
+static void bind_callbacks(binder *b, const value *v) {
+  size_t n = v->kind == VALUE_LIST ? v->count : v->kind != VALUE_NONE;
+  for (size_t i = 0; i < n; i++) {
+    bound_call made;
+    const value *item = v->kind == VALUE_LIST ? v->items[i] : v;
+    if (bind_entry(b, b->r->callbacks, "callback", "callbacks = [EarlyStopping(patience = 2)]", item, &made))
+      vec_push(&b->c->callbacks, made);
+  }
+}
+
+static void check_losses(binder *b) {
+  const model *m = b->m;
+  for (size_t k = 0; k < m->outputs.len; k++)
+    if (b->c->losses[k])
+      return;
+  if (b->failed)
+    return;
+  b->failed = true;
+  diag *e = diag_error(b->d, m->train->at, "the train block of model '%s' has no loss", m->name);
+  if (m->outputs.len == 1)
+    diag_help(e, "for output '%s': loss = %s", m->outputs.data[0].name,
+              fitting_loss(m->outputs.data[0].value));
+  else if (m->outputs.len > 1)
+    diag_help(e, "for example: loss = {%s: %s}", m->outputs.data[0].name,
+              fitting_loss(m->outputs.data[0].value));
+}
+
+static void check_metrics(binder *b) {
+  for (size_t k = 0; k < b->m->outputs.len; k++) {
+    if (b->c->losses[k] || b->c->metrics[k].len == 0)
+      continue;
+    const model_output *o = &b->m->outputs.data[k];
+    if (b->m->outputs.len > 1)
+      vec_free(&b->c->metrics[k]); // metrics for all outputs speak of those that have targets
+    else if (!b->failed)
+      diag_error(b->d, b->c->metrics[k].data[0].at, "a metric for output '%s', which has no loss", o->name);
+  }
+}
+
+static const value *settings_call(binder *b) {
+  const train_block *t = b->m->train;
+  value *call = ARENA_NEW(b->mem, value);
+  call->kind = VALUE_CALL;
+  call->at = t->at;
+  call->text = "train";
+  call->items = t->values;
+  call->keys = t->names;
+  call->key_at = t->name_spans;
+  call->count = t->count;
+  return call;
+}
+
+static void bind_all(binder *b, value *const *v) {
+  train_config *c = b->c;
+  bind_entry(b, b->r->optimizers, "optimizer", "optimizer = Adam(learning_rate = 1e-3)", v[OPTIMIZER],
+             &c->optimizer);
+  for_outputs(b, v[LOSS], "a loss", bind_loss);
+  for_outputs(b, v[LOSS_WEIGHTS], "a loss weight", bind_loss_weight);
+  for_outputs(b, v[METRICS], "a metric", bind_metrics);
+  bind_callbacks(b, v[CALLBACKS]);
+  c->epochs = v[EPOCHS]->integer;
+  c->batch_size = v[BATCH_SIZE]->integer;
+  c->shuffle = v[SHUFFLE]->boolean;
+  c->validation_split = v[VALIDATION_SPLIT]->number;
+  c->has_seed = v[SEED]->kind == VALUE_INT;
+  c->seed = v[SEED]->integer;
+  check_losses(b);
+  check_metrics(b);
+}
+
+static train_config *config_new(arena *mem, size_t outputs) {
+  train_config *c = ARENA_NEW(mem, train_config);
+  c->n_outputs = outputs;
+  c->losses = ARENA_ARRAY(mem, const loss_def *, outputs);
+  c->loss_args = ARENA_ARRAY(mem, value **, outputs);
+  c->loss_weights = ARENA_ARRAY(mem, double, outputs);
+  c->metrics = arena_alloc(mem, outputs * sizeof *c->metrics);
+  for (size_t k = 0; k < outputs; k++)
+    c->loss_weights[k] = 1;
+  return c;
+}
+
+train_config *train_config_bind(model *m, const registries *r) {
+  if (!m->train)
+    return NULL;
+  arena *mem = m->unit->mem;
+  binder b = {.m = m, .r = r, .d = m->unit->diags, .mem = mem, .c = config_new(mem, m->outputs.len)};
+  value **v = args_bind(mem, b.d, "train", settings, settings_call(&b));
+  if (v)
+    bind_all(&b, v);
+  if (!v || b.failed) {
+    train_config_free(b.c);
+    return NULL;
+  }
+  m->training = b.c;
+  return b.c;
+}
+
+void train_config_free(train_config *c) {
+  if (!c)
+    return;
+  vec_free(&c->callbacks);
+  for (size_t k = 0; k < c->n_outputs; k++)
+    vec_free(&c->metrics[k]);
+}
