@@ -1,0 +1,345 @@
+// Work items of the outer graph, ordered by what they read, become kernels; nodes with memory become buffers.
+#include "passes/fusion.h"
+#include <string.h>
+
+typedef struct edges {
+  VEC(int) to;
+} edges;
+
+typedef struct assembly {
+  const fusion *f;
+  work_list *outer;
+  work_list **bodies; // by scan index
+  schedule *s;
+  edges *after;   // by item: items that must come later
+  int *waits_for; // by item: how many come before
+  int current;    // item whose reads are being noted
+  int **touches;  // by weight: touch items, ended by -1; NULL when there are none
+} assembly;
+
+// ---- dependencies
+
+static void depend(assembly *a, int on) {
+  if (on < 0 || on == a->current)
+    return;
+  vec_push(&a->after[on].to, a->current);
+  a->waits_for[a->current]++;
+}
+
+static void depend_on_node(assembly *a, const node *n) {
+  if (n->op == OP_PARAM && a->touches[n->i[0]])
+    for (const int *t = a->touches[n->i[0]]; *t >= 0; t++)
+      depend(a, *t);
+  depend(a, a->outer->position[n->id]);
+}
+
+// An operand read through a pointer: the item that makes it, and the checks on the way.
+static void depend_on_operand(assembly *a, node *n) {
+  for (;;) {
+    depend_on_node(a, n);
+    if ((n->op != OP_RESHAPE && n->op != OP_CHECK_IDS) || a->f->materialise[n->id])
+      return;
+    n = n->in[0];
+  }
+}
+
+static void note_dependency(const fusion *f, node *read, bool same_index, void *context) {
+  (void)f;
+  (void)same_index;
+  depend_on_operand(context, read);
+}
+
+static void depend_on_captured(assembly *a, int scan) {
+  const fusion *f = a->f;
+  for (size_t k = 0; k < f->n; k++) {
+    node *n = f->nodes[k];
+    for (int j = 0; f->scan[n->id] == scan && j < n->n_in; j++)
+      if (f->scan[n->in[j]->id] < 0)
+        depend_on_operand(a, n->in[j]);
+  }
+}
+
+static int scan_index(const fusion *f, const node *scan) {
+  for (size_t k = 0; k < f->scans.len; k++)
+    if (f->scans.data[k] == scan)
+      return (int)k;
+  ICE("a scan that is not in the program");
+}
+
+static void note_item_dependencies(assembly *a, int item) {
+  const work_item *w = &a->outer->items.data[item];
+  a->current = item;
+  if (w->kind == KERNEL_STAGE) {
+    for (int k = 0; k < w->stage.n_roots; k++)
+      fusion_reads(a->f, w->stage.roots[k], note_dependency, a);
+    return;
+  }
+  if (w->kind == KERNEL_TOUCH) {
+    depend_on_operand(a, w->subject);
+    return;
+  }
+  for (int k = 0; k < w->subject->n_in; k++)
+    if (a->f->scan[w->subject->in[k]->id] < 0)
+      depend_on_operand(a, w->subject->in[k]);
+  if (w->kind == KERNEL_SCAN)
+    depend_on_captured(a, scan_index(a->f, w->subject));
+}
+
+static void add_touches(assembly *a) {
+  const program *p = a->f->program;
+  size_t n_weights = p->model->weights.len;
+  a->touches = ARENA_ARRAY(a->f->mem, int *, n_weights + 1);
+  for (size_t k = 0; k < p->roots.len; k++) {
+    const program_root *r = &p->roots.data[k];
+    if (r->role != ROOT_TOUCH)
+      continue;
+    int *old = a->touches[r->index], count = 0;
+    while (old && old[count] >= 0)
+      count++;
+    int *grown = ARENA_ARRAY(a->f->mem, int, count + 2);
+    if (count)
+      memcpy(grown, old, (size_t)count * sizeof *grown);
+    grown[count] = (int)a->outer->items.len;
+    grown[count + 1] = -1;
+    a->touches[r->index] = grown;
+    vec_push(&a->outer->items, ((work_item){.kind = KERNEL_TOUCH, .subject = r->value}));
+  }
+}
+
+// ---- names and kernels
+
+static const char *kernel_suffix(const work_item *w) {
+  switch (w->kind) {
+  case KERNEL_SCAN:
+    return scan_body_of(w->subject)->reverse ? "scan.reverse" : "scan";
+  case KERNEL_UNIQUE:
+    return "unique";
+  case KERNEL_PACK:
+    return "pack";
+  case KERNEL_CHECK:
+    return "check";
+  case KERNEL_TOUCH:
+    return "touch";
+  case KERNEL_STAGE:
+    break;
+  }
+  return w->stage.kind == STAGE_MATMUL ? "matmul" : op_name(w->stage.roots[0]->op);
+}
+
+static const char *kernel_name(assembly *a, const work_item *w) {
+  const node *n = w->kind == KERNEL_STAGE ? w->stage.roots[0] : w->subject;
+  const char *owner = n->n_labels ? n->labels[0] : a->f->program->model->name;
+  char *name = arena_printf(a->f->mem, "%s.%s", owner, kernel_suffix(w));
+  for (char *c = name; *c; c++)
+    if (*c == '/')
+      *c = '.';
+  return name;
+}
+
+static bool reads_state_later(const assembly *a, const work_list *body, int after, const node *state) {
+  (void)a;
+  for (size_t k = (size_t)after + 1; k < body->items.len; k++) {
+    const stage *s = &body->items.data[k].stage;
+    for (int r = 0; r < s->n_roots; r++) {
+      VEC(const node *) stack = {0};
+      vec_push(&stack, s->roots[r]);
+      bool found = false;
+      while (stack.len && !found) {
+        const node *n = vec_pop(&stack);
+        found = n == state;
+        for (int j = 0; !found && j < n->n_in; j++)
+          if ((!a->f->materialise[n->in[j]->id] && a->f->scan[n->in[j]->id] >= 0) || n->in[j] == state)
+            vec_push(&stack, n->in[j]);
+      }
+      vec_free(&stack);
+      if (found)
+        return true;
+    }
+  }
+  return false;
+}
+
+typedef struct shifted_read {
+  const node *state;
+  bool found;
+} shifted_read;
+
+static void note_shifted(const fusion *f, node *read, bool same_index, void *context) {
+  (void)f;
+  shifted_read *s = context;
+  if (read == s->state && !same_index)
+    s->found = true;
+}
+
+static bool may_store_in_place(const assembly *a, const work_list *body, const scan_body *scan, int state) {
+  const node *next = scan->next[state];
+  int at = body->position[next->id];
+  if (at < 0 || fusion_is_leaf(next))
+    return false;
+  const stage *s = &body->items.data[at].stage;
+  if (s->kind != STAGE_MAP)
+    return false;
+  shifted_read shifted = {scan->state_param[state], false};
+  for (int r = 0; r < s->n_roots; r++)
+    fusion_reads(a->f, s->roots[r], note_shifted, &shifted);
+  return !shifted.found && !reads_state_later(a, body, at, scan->state_param[state]);
+}
+
+static void fill_scan_kernel(assembly *a, kernel *k) {
+  const fusion *f = a->f;
+  int index = scan_index(f, k->subject);
+  const scan_body *scan = scan_body_of(k->subject);
+  const work_list *body = a->bodies[index];
+  k->body = ARENA_ARRAY(f->mem, stage, body->items.len);
+  for (size_t j = 0; j < body->items.len; j++)
+    if (!body->items.data[j].dropped)
+      k->body[k->n_body++] = body->items.data[j].stage;
+  k->in_place = ARENA_ARRAY(f->mem, bool, scan->n_state + 1);
+  for (int j = 0; j < scan->n_state; j++)
+    k->in_place[j] = may_store_in_place(a, body, scan, j);
+}
+
+static void emit_kernel(assembly *a, int item) {
+  const work_item *w = &a->outer->items.data[item];
+  kernel k = {.kind = w->kind,
+              .name = kernel_name(a, w),
+              .stage = w->stage,
+              .subject = w->subject,
+              .weight = -1,
+              .partner = -1,
+              .scratch = -1};
+  if (w->kind == KERNEL_SCAN)
+    fill_scan_kernel(a, &k);
+  if (w->kind == KERNEL_TOUCH)
+    for (size_t r = 0; k.weight < 0 && r < a->f->program->model->weights.len; r++)
+      for (const int *t = a->touches[r]; t && *t >= 0; t++)
+        if (*t == item)
+          k.weight = (int)r;
+  vec_push(&a->s->kernels, k);
+}
+
+// Ready items in order of creation; scans wait until nothing else can run, so that independent ones (the two
+// directions of a bidirectional layer) meet and share a parallel region.
+static void order_items(assembly *a) {
+  size_t n = a->outer->items.len;
+  bool *done = ARENA_ARRAY(a->f->mem, bool, n + 1);
+  for (size_t emitted = 0; emitted < n;) {
+    int ready[2] = {-1, -1}, n_scans = 0, pick = -1;
+    for (size_t k = 0; k < n && pick < 0; k++) {
+      if (done[k] || a->waits_for[k])
+        continue;
+      if (a->outer->items.data[k].kind != KERNEL_SCAN)
+        pick = (int)k;
+      else if (n_scans < 2)
+        ready[n_scans++] = (int)k;
+    }
+    int batch[2] = {pick >= 0 ? pick : ready[0], pick >= 0 ? -1 : ready[1]};
+    if (batch[0] < 0)
+      ICE("kernels wait for each other");
+    for (int b = 0; b < 2 && batch[b] >= 0; b++) {
+      done[batch[b]] = true;
+      emitted++;
+      if (!a->outer->items.data[batch[b]].dropped)
+        emit_kernel(a, batch[b]);
+      for (size_t k = 0; k < a->after[batch[b]].to.len; k++)
+        a->waits_for[a->after[batch[b]].to.data[k]]--;
+    }
+    if (batch[1] >= 0) {
+      int last = (int)a->s->kernels.len - 1;
+      a->s->kernels.data[last].partner = last - 1;
+      a->s->kernels.data[last - 1].partner = last;
+    }
+  }
+}
+
+// ---- roots of a stage that only the stage itself reads need no memory: they are values within an element
+
+typedef struct reader_search {
+  const node *wanted;
+  bool found;
+} reader_search;
+
+static void note_reader(const fusion *f, node *read, bool same_index, void *context) {
+  (void)same_index;
+  reader_search *s = context;
+  if (fusion_base(f, read) == s->wanted)
+    s->found = true;
+}
+
+static bool read_by_other_stage(const fusion *f, const work_list *list, int own, const node *n) {
+  for (size_t k = 0; k < list->items.len; k++) {
+    const work_item *w = &list->items.data[k];
+    reader_search s = {n, false};
+    for (int r = 0; (int)k != own && !w->dropped && w->kind == KERNEL_STAGE && r < w->stage.n_roots; r++)
+      fusion_reads(f, w->stage.roots[r], note_reader, &s);
+    if (s.found)
+      return true;
+  }
+  return false;
+}
+
+static bool wanted_outside(const fusion *f, const node *n) {
+  for (size_t k = 0; k < f->program->roots.len; k++)
+    if (fusion_base(f, f->program->roots.data[k].value) == n)
+      return true;
+  for (size_t k = 0; k < f->scans.len; k++) {
+    const scan_body *body = scan_body_of(f->scans.data[k]);
+    for (int j = 0; j < body->n_out; j++)
+      if (body->out[j] == n)
+        return true;
+    for (int j = 0; j < body->n_state; j++)
+      if (body->next[j] == n)
+        return true;
+  }
+  for (int k = 0; k < f->n_users[n->id]; k++) {
+    const node *u = f->users[n->id][k];
+    if (u->op == OP_SCAN || u->op == OP_UNIQUE || u->op == OP_PACK || u->op == OP_MATMUL ||
+        u->op == OP_CHECK_IDS || (f->scan[u->id] >= 0 && f->scan[n->id] < 0))
+      return true;
+  }
+  return false;
+}
+
+static void prune_roots(const fusion *f, work_list *list) {
+  for (size_t k = 0; k < list->items.len; k++) {
+    stage *s = &list->items.data[k].stage;
+    if (list->items.data[k].kind != KERNEL_STAGE || s->kind != STAGE_MAP || s->n_roots < 2)
+      continue;
+    int kept = 0;
+    for (int r = 0; r < s->n_roots; r++) {
+      node *root = s->roots[r];
+      if (wanted_outside(f, root) || read_by_other_stage(f, list, (int)k, root))
+        s->roots[kept++] = root;
+      else
+        f->materialise[root->id] = false;
+    }
+    s->n_roots = kept;
+  }
+}
+
+schedule *schedule_assemble(const fusion *f, bool merge, bool epilogue) {
+  assembly a = {.f = f};
+  a.outer = work_build(f, -1, merge, epilogue);
+  if (merge)
+    prune_roots(f, a.outer);
+  a.bodies = ARENA_ARRAY(f->mem, work_list *, f->scans.len + 1);
+  for (size_t k = 0; k < f->scans.len; k++) {
+    a.bodies[k] = work_build(f, (int)k, merge, false);
+    if (merge)
+      prune_roots(f, a.bodies[k]);
+  }
+  a.s = ARENA_NEW(f->mem, schedule);
+  a.s->program = f->program;
+  add_touches(&a);
+  size_t n = a.outer->items.len;
+  a.after = ARENA_ARRAY(f->mem, edges, n + 1);
+  a.waits_for = ARENA_ARRAY(f->mem, int, n + 1);
+  for (size_t k = 0; k < n; k++)
+    if (!a.outer->items.data[k].dropped)
+      note_item_dependencies(&a, (int)k);
+  order_items(&a);
+  for (size_t k = 0; k < n; k++)
+    vec_free(&a.after[k].to);
+  buffers_assign(f, a.s);
+  return a.s;
+}

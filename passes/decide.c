@@ -1,0 +1,311 @@
+// Which nodes get memory. Required: products, reductions, results of several-result ops, operands that
+// kernels read through pointers (index vectors, operands of products, captured values). Otherwise a node is
+// evaluated inside its consumers, unless that would repeat more than a little work.
+#include "passes/fusion.h"
+
+enum { CHEAP = 4, COSTLY_OP = 12, DIVISION = 4 };
+
+bool fusion_is_leaf(const node *n) {
+  switch (n->op) {
+  case OP_INPUT:
+  case OP_PARAM:
+  case OP_SCAN_SEQ:
+  case OP_SCAN_STATE:
+    return true;
+  default:
+    return false;
+  }
+}
+
+static bool is_scalar_leaf(const node *n) {
+  return n->op == OP_CONST || n->op == OP_EXTENT;
+}
+
+bool fusion_has_memory(const fusion *f, const node *n) {
+  return f->materialise[n->id] || fusion_is_leaf(n);
+}
+
+static bool is_alias(const node *n) {
+  return n->op == OP_RESHAPE || n->op == OP_CHECK_IDS;
+}
+
+node *fusion_base(const fusion *f, node *n) {
+  while (is_alias(n) && !f->materialise[n->id])
+    n = n->in[0];
+  return n;
+}
+
+static bool shape_mentions(const shape *s, const dim *d) {
+  for (int k = 0; k < s->rank; k++)
+    if (s->d[k] == d)
+      return true;
+  return false;
+}
+
+static int scan_membership(const fusion *f, const node *n) {
+  if (n->op == OP_SCAN || n->op == OP_PART)
+    return -1;
+  for (size_t s = 0; s < f->scans.len; s++) {
+    const scan_body *body = scan_body_of(f->scans.data[s]);
+    if (shape_mentions(&n->shape, body->active))
+      return (int)s;
+    if ((n->op == OP_SCAN_SEQ || n->op == OP_SCAN_STATE) && n->i[0] == body->id)
+      return (int)s;
+  }
+  for (int k = 0; k < n->n_in; k++)
+    if (f->scan[n->in[k]->id] >= 0)
+      return f->scan[n->in[k]->id];
+  return -1;
+}
+
+static void add_user(fusion *f, node *n, node *user) {
+  int count = f->n_users[n->id];
+  if ((count & (count - 1)) == 0) { // powers of two: grow
+    node **grown = ARENA_ARRAY(f->mem, node *, count ? 2 * count : 1);
+    for (int k = 0; k < count; k++)
+      grown[k] = f->users[n->id][k];
+    f->users[n->id] = grown;
+  }
+  f->users[n->id][f->n_users[n->id]++] = user;
+}
+
+static void require(fusion *f, node *n) {
+  if (is_alias(n)) // an alias of memory is memory
+    n = fusion_base(f, n);
+  if (!fusion_is_leaf(n) && !is_scalar_leaf(n) && n->op != OP_SCAN && n->op != OP_PACK && n->op != OP_UNIQUE)
+    f->materialise[n->id] = true;
+}
+
+static bool reads_table_rows(const fusion *f, const node *matmul) {
+  const node *a = matmul->in[0];
+  return f->program->kind != PROGRAM_GRAD && !matmul->i[0] && a->op == OP_GATHER && a->shape.rank == 2 &&
+         a->in[0]->op == OP_PARAM && a->in[1]->shape.rank == 1 && f->scan[matmul->id] < 0;
+}
+
+static void require_operands(fusion *f, node *n) {
+  switch (n->op) {
+  case OP_MATMUL:
+    require(f, reads_table_rows(f, n) ? n->in[0]->in[1] : n->in[0]);
+    require(f, n->in[1]);
+    break;
+  case OP_SEGMENT_SUM:
+  case OP_SEGMENT_MAX:
+    require(f, n->in[1]);
+    if (n->n_in > 3)
+      require(f, n->in[3]);
+    break;
+  case OP_SCATTER:
+    require(f, n->in[1]);
+    break;
+  case OP_UNIQUE:
+  case OP_PACK:
+  case OP_CHECK_IDS:
+    for (int k = 0; k < n->n_in; k++)
+      require(f, n->in[k]);
+    break;
+  case OP_SCAN: {
+    const scan_body *body = scan_body_of(n);
+    for (int k = 1; k < n->n_in; k++) // in[0] is the packing
+      if (f->scan[n->in[k]->id] < 0)
+        require(f, n->in[k]);
+    for (int k = 0; k < body->n_state; k++)
+      require(f, body->next[k]);
+    for (int k = 0; k < body->n_out; k++)
+      require(f, body->out[k]);
+    break;
+  }
+  default:
+    break;
+  }
+}
+
+static bool must_have_memory(const node *n) {
+  switch (n->op) {
+  case OP_MATMUL:
+  case OP_REDUCE_SUM:
+  case OP_REDUCE_MAX:
+  case OP_SEGMENT_SUM:
+  case OP_SEGMENT_MAX:
+  case OP_SCATTER:
+  case OP_PART:
+    return true;
+  default:
+    return false;
+  }
+}
+
+static int own_cost(const node *n) {
+  if (op_is_costly(n->op))
+    return COSTLY_OP;
+  switch (n->op) {
+  case OP_CONST:
+  case OP_EXTENT:
+  case OP_BROADCAST:
+  case OP_RESHAPE:
+  case OP_TRANSPOSE:
+  case OP_SLICE:
+  case OP_REVERSE:
+  case OP_CHECK_IDS:
+    return 0;
+  case OP_DIV:
+    return DIVISION;
+  case OP_RANDOM:
+    return CHEAP - 1;
+  default:
+    return 1;
+  }
+}
+
+static int inline_cost(const fusion *f, const node *n) {
+  if (fusion_is_leaf(n))
+    return 1;
+  int cost = own_cost(n);
+  for (int k = 0; k < n->n_in; k++) {
+    const node *in = n->in[k];
+    cost += f->materialise[in->id] ? 1 : f->cost[in->id];
+  }
+  return cost;
+}
+
+static bool repeats_operand(const node *user, const node *n) {
+  if (user->op == OP_GATHER)
+    return user->in[0] == n && user->n_in < 3;
+  if (user->op != OP_BROADCAST)
+    return false;
+  for (int k = 0; k < user->shape.rank; k++)
+    if (user->i[k] < 0)
+      return true;
+  return false;
+}
+
+// A strided walk through a transposed or concatenated operand is best taken once, from memory.
+static bool rearranges(const node *user) {
+  return user->op == OP_TRANSPOSE || user->op == OP_REVERSE;
+}
+
+static bool worth_memory(const fusion *f, const node *n, bool fuse) {
+  if (is_scalar_leaf(n) || n->op == OP_SCAN || n->op == OP_PACK || n->op == OP_UNIQUE || fusion_is_leaf(n))
+    return false;
+  if (is_alias(n))
+    return false;
+  if (!fuse)
+    return op_family_of(n->op) != FAMILY_VIEW && n->op != OP_ONE_HOT && n->op != OP_IOTA;
+  if (f->cost[n->id] <= CHEAP)
+    return false;
+  if (f->n_users[n->id] > 1)
+    return true;
+  for (int k = 0; k < f->n_users[n->id]; k++)
+    if (repeats_operand(f->users[n->id][k], n) || rearranges(f->users[n->id][k]))
+      return true;
+  return false;
+}
+
+static void find_scans(fusion *f) {
+  for (size_t k = 0; k < f->n; k++)
+    if (f->nodes[k]->op == OP_SCAN)
+      vec_push(&f->scans, f->nodes[k]);
+}
+
+static void analyse(fusion *f) {
+  for (size_t k = 0; k < f->n; k++) {
+    node *n = f->nodes[k];
+    f->live[n->id] = true;
+    f->scan[n->id] = scan_membership(f, n);
+    for (int j = 0; !is_alias(n) && j < n->n_in; j++)
+      add_user(f, fusion_base(f, n->in[j]), n);
+  }
+}
+
+// The final states of a scan are its working memory: they exist even when nobody asks for them.
+static size_t live_nodes(const program *p, node ***list) {
+  node **roots = ARENA_ARRAY(p->g->mem, node *, p->roots.len + 1);
+  for (size_t k = 0; k < p->roots.len; k++)
+    roots[k] = p->roots.data[k].value;
+  size_t n = graph_reachable(p->g, roots, p->roots.len, list);
+  VEC(node *) all = {0};
+  for (size_t k = 0; k < p->roots.len; k++)
+    vec_push(&all, roots[k]);
+  for (size_t k = 0; k < n; k++) {
+    node *scan = (*list)[k];
+    if (scan->op != OP_SCAN)
+      continue;
+    for (int s = 0; s < scan_body_of(scan)->n_state; s++)
+      vec_push(&all, scan_final_state(p->g, scan, s));
+  }
+  if (all.len > p->roots.len) {
+    free(*list);
+    n = graph_reachable(p->g, all.data, all.len, list);
+  }
+  vec_free(&all);
+  return n;
+}
+
+fusion *fusion_decide(const program *p, bool fuse) {
+  arena *mem = p->g->mem;
+  fusion *f = ARENA_NEW(mem, fusion);
+  f->program = p;
+  f->g = p->g;
+  f->mem = mem;
+  node **list;
+  f->n = live_nodes(p, &list);
+  f->nodes = ARENA_ARRAY(mem, node *, f->n);
+  for (size_t k = 0; k < f->n; k++)
+    f->nodes[k] = list[k];
+  free(list);
+  size_t all = p->g->n_nodes;
+  f->live = ARENA_ARRAY(mem, bool, all);
+  f->scan = ARENA_ARRAY(mem, int, all);
+  f->materialise = ARENA_ARRAY(mem, bool, all);
+  f->cost = ARENA_ARRAY(mem, int, all);
+  f->users = ARENA_ARRAY(mem, node **, all);
+  f->n_users = ARENA_ARRAY(mem, int, all);
+  find_scans(f);
+  analyse(f);
+  for (size_t k = 0; k < p->roots.len; k++)
+    require(f, p->roots.data[k].value);
+  for (size_t k = f->n; k-- > 0;)
+    require_operands(f, f->nodes[k]);
+  for (size_t k = 0; k < f->n; k++) { // captured values have memory
+    node *n = f->nodes[k];
+    for (int j = 0; f->scan[n->id] >= 0 && j < n->n_in; j++)
+      if (f->scan[n->in[j]->id] < 0)
+        require(f, n->in[j]);
+  }
+  for (size_t k = 0; k < f->n; k++) {
+    node *n = f->nodes[k];
+    f->cost[n->id] = inline_cost(f, n);
+    if (must_have_memory(n) || worth_memory(f, n, fuse))
+      f->materialise[n->id] = true;
+  }
+  return f;
+}
+
+// ---- what inline evaluation reads
+
+typedef struct pending_read {
+  node *n;
+  bool same_index;
+} pending_read;
+
+static bool keeps_index(const node *user) {
+  return op_is_elementwise(user->op) || user->op == OP_CHECK_IDS;
+}
+
+void fusion_reads(const fusion *f, node *n, fusion_visit visit, void *context) {
+  VEC(pending_read) stack = {0};
+  vec_push(&stack, ((pending_read){n, true}));
+  while (stack.len) {
+    pending_read top = vec_pop(&stack);
+    bool stays = top.same_index && keeps_index(top.n);
+    for (int k = 0; k < top.n->n_in; k++) {
+      node *in = top.n->in[k];
+      if (in->op == OP_SCAN || in->op == OP_PACK || in->op == OP_UNIQUE)
+        continue;
+      if (fusion_has_memory(f, in) || in->op == OP_CHECK_IDS)
+        visit(f, in, stays, context);
+      if (!fusion_has_memory(f, in))
+        vec_push(&stack, ((pending_read){in, stays}));
+    }
+  }
+  vec_free(&stack);
+}

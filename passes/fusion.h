@@ -1,0 +1,61 @@
+#ifndef NLM_PASSES_FUSION_H
+#define NLM_PASSES_FUSION_H
+// The decision which nodes get memory, and the analysis it rests on; shared by the passes that build the
+// schedule.
+#include "passes/pass.h"
+
+typedef struct fusion {
+  const program *program;
+  graph *g;
+  arena *mem;
+  node **nodes; // live nodes in topological order, scan bodies included
+  size_t n;
+  // By node id:
+  bool *live;
+  int *scan;         // index in `scans` of the scan whose body the node belongs to, or -1
+  bool *materialise; // gets a buffer (leaves never do: they have one already)
+  int *cost;         // work per element when evaluated inline
+  node ***users;     // live users
+  int *n_users;
+  VEC(node *) scans; // SCAN nodes
+} fusion;
+
+// Analyses the program's live nodes and decides. `fuse` false: every node that is not a leaf or a view gets
+// memory.
+fusion *fusion_decide(const program *p, bool fuse);
+
+// The node that owns the memory of n: follows RESHAPE, CHECK_IDS and COPY-free aliases to a materialised node
+// or leaf.
+node *fusion_base(const fusion *f, node *n);
+bool fusion_is_leaf(const node *n); // INPUT, PARAM, scan parameters: have memory of their own
+bool fusion_has_memory(const fusion *f, const node *n);
+
+// Calls visit for every node with memory, and every CHECK_IDS, that evaluating `n` inline reads (n itself is
+// evaluated, not visited), telling whether the read is at the very index that is evaluated.
+typedef void (*fusion_visit)(const fusion *f, node *read, bool same_index, void *context);
+void fusion_reads(const fusion *f, node *n, fusion_visit visit, void *context);
+
+// The work of one scope in an order that respects what it reads: stages, and in the outer graph (scan -1)
+// also scans, runtime calls and checks, as kernels. A node's position is its place in that list.
+typedef struct work_item {
+  kernel_kind kind;
+  stage stage;   // KERNEL_STAGE
+  node *subject; // other kinds
+  bool dropped;  // merged away
+} work_item;
+
+typedef struct work_list {
+  VEC(work_item) items;
+  int *position; // by node id: the item that computes it, or -1
+} work_list;
+
+// `merge`: maps over the same shape become one stage. `epilogue`: see the epilogue pass.
+work_list *work_build(const fusion *f, int scan, bool merge, bool epilogue);
+
+// Gives every node with memory a buffer of `s`, whose kernels are in place.
+void buffers_assign(const fusion *f, schedule *s);
+
+// Assembles the schedule (kernels in order, buffers) from the work of all scopes.
+schedule *schedule_assemble(const fusion *f, bool merge, bool epilogue);
+
+#endif

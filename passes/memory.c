@@ -1,0 +1,118 @@
+// Requires: a schedule. Guarantees: every buffer's first and last kernel. Scans that run side by side count
+// as one moment; gradients live until the end of the program, since the optimizer reads them after it.
+#include "passes/fusion.h"
+
+typedef struct lifetimes {
+  schedule *s;
+  int now;
+} lifetimes;
+
+static void touch(lifetimes *l, const node *n) {
+  int index = l->s->buffer_of[n->id];
+  if (index < 0)
+    return;
+  buffer *b = &l->s->buffers.data[index];
+  if (b->first < 0 || l->now < b->first)
+    b->first = l->now;
+  if (l->now > b->last)
+    b->last = l->now;
+}
+
+// Everything reachable from n without passing through memory.
+static void touch_reads(lifetimes *l, node *n) {
+  VEC(node *) stack = {0};
+  vec_push(&stack, n);
+  while (stack.len) {
+    node *top = vec_pop(&stack);
+    for (int k = 0; k < top->n_in; k++) {
+      node *in = top->in[k];
+      if (in->op == OP_SCAN || in->op == OP_PACK || in->op == OP_UNIQUE)
+        continue;
+      touch(l, in);
+      if (l->s->buffer_of[in->id] < 0)
+        vec_push(&stack, in);
+    }
+  }
+  vec_free(&stack);
+}
+
+static void touch_stage(lifetimes *l, const stage *s) {
+  for (int k = 0; k < s->n_roots; k++) {
+    touch(l, s->roots[k]);
+    touch_reads(l, s->roots[k]);
+  }
+}
+
+static void touch_parts(lifetimes *l, const node *multi) {
+  const schedule *s = l->s;
+  for (size_t k = 0; k < s->buffers.len; k++) {
+    node *v = s->buffers.data[k].value;
+    if (v && v->op == OP_PART && v->in[0] == multi)
+      touch(l, v);
+  }
+}
+
+static void touch_kernel(lifetimes *l, const kernel *k) {
+  if (k->kind == KERNEL_STAGE) {
+    touch_stage(l, &k->stage);
+    return;
+  }
+  if (k->kind == KERNEL_TOUCH) {
+    touch(l, k->subject);
+    return;
+  }
+  touch_reads(l, k->subject);
+  touch_parts(l, k->subject);
+  for (int j = 0; j < k->n_body; j++)
+    touch_stage(l, &k->body[j]);
+  if (k->kind == KERNEL_SCAN) {
+    node *pack = k->subject->in[0];
+    touch_parts(l, pack);
+  }
+  if (k->scratch >= 0) {
+    buffer *b = &l->s->buffers.data[k->scratch];
+    b->first = b->last = l->now;
+  }
+}
+
+static void widen_over_partners(schedule *s) {
+  for (size_t k = 0; k < s->kernels.len; k++) {
+    int partner = s->kernels.data[k].partner;
+    if (partner < (int)k)
+      continue;
+    for (size_t b = 0; b < s->buffers.len; b++) {
+      if (s->buffers.data[b].first == partner)
+        s->buffers.data[b].first = (int)k;
+      if (s->buffers.data[b].last == (int)k)
+        s->buffers.data[b].last = partner;
+    }
+  }
+}
+
+static void keep_gradients(const program *p, schedule *s) {
+  for (size_t k = 0; k < p->roots.len; k++) {
+    const program_root *r = &p->roots.data[k];
+    if (r->role != ROOT_GRAD && r->role != ROOT_GRAD_IDS && r->role != ROOT_GRAD_ROWS)
+      continue;
+    int index = s->buffer_of[r->value->id];
+    INVARIANT(index >= 0);
+    s->buffers.data[index].last = (int)s->kernels.len;
+  }
+}
+
+static void run(compilation *c) {
+  lifetimes l = {.s = c->schedule};
+  for (size_t k = 0; k < c->schedule->kernels.len; k++) {
+    l.now = (int)k;
+    touch_kernel(&l, &c->schedule->kernels.data[k]);
+  }
+  widen_over_partners(c->schedule);
+  keep_gradients(c->program, c->schedule);
+}
+
+const pass pass_memory = {
+    .name = "memory",
+    .doc = "lifetimes of buffers, from which sessions lay out their workspace",
+    .required = true,
+    .run = run,
+};

@@ -1,0 +1,216 @@
+// From decisions to stages: every node with memory becomes a root of a stage; maps over one shape share a
+// stage when nothing in between depends on them.
+#include "passes/fusion.h"
+
+typedef struct placing {
+  const fusion *f;
+  const work_list *list;
+  int last_dependency; // latest item that the node reads
+  int blocked;         // latest item that it reads at another index: it cannot be part of that item
+} placing;
+
+static void note_read(const fusion *f, node *read, bool same_index, void *context) {
+  placing *p = context;
+  int position = p->list->position[fusion_base(f, read)->id];
+  if (read->op == OP_CHECK_IDS && p->list->position[read->id] > position)
+    position = p->list->position[read->id];
+  if (position > p->last_dependency)
+    p->last_dependency = position;
+  if (!same_index && position > p->blocked)
+    p->blocked = position;
+}
+
+static stage_kind stage_kind_of(const node *n) {
+  switch (n->op) {
+  case OP_REDUCE_SUM:
+  case OP_REDUCE_MAX:
+    return STAGE_REDUCE;
+  case OP_SEGMENT_SUM:
+  case OP_SEGMENT_MAX:
+    return STAGE_SEGMENT;
+  case OP_SCATTER:
+    return STAGE_SCATTER;
+  case OP_MATMUL:
+    return STAGE_MATMUL;
+  default:
+    return STAGE_MAP;
+  }
+}
+
+static void add_root(const fusion *f, stage *s, node *root) {
+  node **roots = ARENA_ARRAY(f->mem, node *, s->n_roots + 1);
+  for (int k = 0; k < s->n_roots; k++)
+    roots[k] = s->roots[k];
+  roots[s->n_roots++] = root;
+  s->roots = roots;
+}
+
+static int find_mergeable(const work_list *list, const node *n, const placing *p) {
+  for (int k = (int)list->items.len - 1; k >= 0 && k >= p->last_dependency && k > p->blocked; k--) {
+    const work_item *item = &list->items.data[k];
+    if (item->kind != KERNEL_STAGE || item->stage.kind != STAGE_MAP)
+      continue;
+    const node *other = item->stage.roots[0];
+    if (shape_equal(&other->shape, &n->shape) && other->type == n->type)
+      return k;
+  }
+  return -1;
+}
+
+static void set_matmul(const fusion *f, stage *s, node *matmul) {
+  s->matmul = matmul;
+  node *a = matmul->in[0];
+  if (a->op == OP_GATHER && !fusion_has_memory(f, a)) {
+    s->a_table = a->in[0];
+    s->a_index = a->in[1];
+  }
+}
+
+static void place_stage(const fusion *f, work_list *list, node *n, bool merge) {
+  placing p = {f, list, -1, -1};
+  fusion_reads(f, n, note_read, &p);
+  stage_kind kind = stage_kind_of(n);
+  int into = kind == STAGE_MAP && merge ? find_mergeable(list, n, &p) : -1;
+  if (into >= 0) {
+    add_root(f, &list->items.data[into].stage, n);
+    list->position[n->id] = into;
+    return;
+  }
+  work_item item = {.kind = KERNEL_STAGE, .stage = {.kind = kind}};
+  add_root(f, &item.stage, n);
+  if (kind == STAGE_MATMUL)
+    set_matmul(f, &item.stage, n);
+  list->position[n->id] = (int)list->items.len;
+  vec_push(&list->items, item);
+}
+
+static bool call_kind(const node *n, kernel_kind *kind) {
+  switch (n->op) {
+  case OP_SCAN:
+    *kind = KERNEL_SCAN;
+    return true;
+  case OP_UNIQUE:
+    *kind = KERNEL_UNIQUE;
+    return true;
+  case OP_PACK:
+    *kind = KERNEL_PACK;
+    return true;
+  case OP_CHECK_IDS:
+    *kind = KERNEL_CHECK;
+    return true;
+  default:
+    return false;
+  }
+}
+
+static bool is_body_result(const fusion *f, int scan, const node *n) {
+  const scan_body *body = scan_body_of(f->scans.data[scan]);
+  for (int k = 0; k < body->n_out; k++)
+    if (body->out[k] == n)
+      return true;
+  for (int k = 0; k < body->n_state; k++)
+    if (body->next[k] == n)
+      return true;
+  return false;
+}
+
+// ---- epilogues: root = f(product, other reads at the same index), the product read nowhere else
+
+typedef struct epilogue_search {
+  const node *product;
+  int reads;
+  bool fits;
+} epilogue_search;
+
+static void note_epilogue_read(const fusion *f, node *read, bool same_index, void *context) {
+  (void)f;
+  epilogue_search *s = context;
+  if (read == s->product) {
+    s->reads++;
+    s->fits = s->fits && same_index;
+  }
+}
+
+static bool is_epilogue(const fusion *f, node *root, const node *product) {
+  epilogue_search s = {product, 0, true};
+  fusion_reads(f, root, note_epilogue_read, &s);
+  return s.reads > 0 && s.fits;
+}
+
+static int count_readers(const fusion *f, const work_list *list, const node *product) {
+  int readers = 0;
+  for (size_t k = 0; k < list->items.len; k++) {
+    const work_item *item = &list->items.data[k];
+    for (int r = 0; item->kind == KERNEL_STAGE && r < item->stage.n_roots; r++) {
+      epilogue_search s = {product, 0, true};
+      fusion_reads(f, item->stage.roots[r], note_epilogue_read, &s);
+      readers += s.reads > 0;
+    }
+  }
+  return readers;
+}
+
+static bool is_program_root(const fusion *f, const node *n) {
+  for (size_t k = 0; k < f->program->roots.len; k++)
+    if (fusion_base(f, f->program->roots.data[k].value) == n)
+      return true;
+  return false;
+}
+
+// Readers other than stages (scans, calls, aliases that others read) show as users that are not inline work.
+static bool only_inline_users(const fusion *f, const node *product) {
+  for (int k = 0; k < f->n_users[product->id]; k++)
+    if (!op_is_elementwise(f->users[product->id][k]->op))
+      return false;
+  return true;
+}
+
+static void fuse_epilogue(const fusion *f, work_list *list, int at) {
+  work_item *producer = &list->items.data[at];
+  node *product = producer->stage.matmul;
+  if (product->shape.rank != 2 || is_program_root(f, product) || !only_inline_users(f, product) ||
+      count_readers(f, list, product) != 1)
+    return;
+  for (size_t k = (size_t)at + 1; k < list->items.len; k++) {
+    work_item *item = &list->items.data[k];
+    if (item->kind != KERNEL_STAGE || item->dropped || item->stage.kind != STAGE_MAP ||
+        item->stage.n_roots != 1 || !is_epilogue(f, item->stage.roots[0], product) ||
+        !shape_equal(&item->stage.roots[0]->shape, &product->shape))
+      continue;
+    stage fused = producer->stage;
+    fused.roots = item->stage.roots;
+    fused.n_roots = 1;
+    item->stage = fused; // runs where the epilogue stood, so that everything it reads is there
+    f->materialise[product->id] = false;
+    producer->dropped = true;
+    list->position[product->id] = -1;
+    return;
+  }
+}
+
+work_list *work_build(const fusion *f, int scan, bool merge, bool epilogue) {
+  work_list *list = ARENA_NEW(f->mem, work_list);
+  list->position = ARENA_ARRAY(f->mem, int, f->g->n_nodes);
+  for (size_t k = 0; k < f->g->n_nodes; k++)
+    list->position[k] = -1;
+  for (size_t k = 0; k < f->n; k++) {
+    node *n = f->nodes[k];
+    kernel_kind kind;
+    if (f->scan[n->id] != scan)
+      continue;
+    if (call_kind(n, &kind)) {
+      list->position[n->id] = (int)list->items.len;
+      vec_push(&list->items, ((work_item){.kind = kind, .subject = n}));
+    } else if (n->op == OP_PART) {
+      list->position[n->id] = list->position[n->in[0]->id];
+    } else if (f->materialise[n->id] || (scan >= 0 && is_body_result(f, scan, n))) {
+      place_stage(f, list, n, merge);
+    }
+  }
+  for (size_t k = 0; epilogue && k < list->items.len; k++) {
+    const work_item *item = &list->items.data[k];
+    if (item->kind == KERNEL_STAGE && item->stage.kind == STAGE_MATMUL && !item->dropped)
+      fuse_epilogue(f, list, (int)k);
+  }
+  return list;
+}
