@@ -45,15 +45,13 @@ static node *fill_in(graph *g, node *rows, node *index, node *fill, bool full) {
   return g_select(g, missing, full ? fill : g_broadcast_to(g, fill, rows->shape), rows);
 }
 
-// Every step of every example [B*T, F...] from the valid rows. The gather by PACK_INVERSE is a permutation as
-// far as valid rows go, so PACK_ROWS is its opposite.
+// Every step of every example [B*T, F...] from the valid rows.
 static node *unpack(graph *g, lowered x) {
   node *rm = reorder(g, x.data, x.pack, x.layout, LAYOUT_RM);
   if (pack_is_dense(x.pack))
     return rm;
   node *index = g_part(g, x.pack, x.fill_kind == FILL_CARRY ? PACK_CARRY : PACK_INVERSE);
-  node *opposite = x.fill_kind == FILL_CARRY ? NULL : g_part(g, x.pack, PACK_ROWS);
-  node *rows = g_gather(g, rm, index, opposite);
+  node *rows = g_gather(g, rm, index, NULL);
   if (is_zero(x.fill))
     return rows; // a gather at -1 gives zeros
   return fill_in(g, rows, index, x.fill, x.fill_kind == FILL_FULL);
@@ -82,7 +80,7 @@ node *lower_to_pack(lowering *lw, lowered x, node *pack, row_layout layout) {
   node *rows = all_rows(lw, x);
   INVARIANT(rows->shape.d[0] == g_part(g, pack, PACK_INVERSE)->shape.d[0]);
   if (!pack_is_dense(pack))
-    rows = g_gather(g, rows, g_part(g, pack, PACK_ROWS), g_part(g, pack, PACK_INVERSE));
+    rows = g_gather(g, rows, g_part(g, pack, PACK_ROWS), NULL);
   return reorder(g, rows, pack, LAYOUT_RM, layout);
 }
 
