@@ -13,20 +13,20 @@ typedef enum { DIM_CONST, DIM_SYMBOL, DIM_ADD, DIM_MUL, DIM_FLOORDIV, DIM_MIN, D
 typedef struct dim dim;
 struct dim {
   dim_kind kind;
-  int64_t value;     // DIM_CONST
-  const char *name;  // DIM_SYMBOL
-  int symbol;        // DIM_SYMBOL: index in the table, in order of creation
-  const dim *bound;  // DIM_SYMBOL: NULL when the caller gives it (batch, time); else it is a run-time count
-                     // (valid tokens, distinct ids) that never exceeds this expression
-  const dim *a, *b;  // operands
-  uint32_t id;       // creation order: canonical ordering of commutative operands
+  int64_t value;    // DIM_CONST
+  const char *name; // DIM_SYMBOL
+  int symbol;       // DIM_SYMBOL: index in the table, in order of creation
+  const dim *bound; // DIM_SYMBOL: NULL when the caller gives it (batch, time); else it is a run-time count
+                    // (valid tokens, distinct ids) that never exceeds this expression
+  const dim *a, *b; // operands
+  uint32_t id;      // creation order: canonical ordering of commutative operands
 };
 
 typedef struct dim_table dim_table;
 dim_table *dim_table_new(arena *a);
 
 const dim *dim_const(dim_table *t, int64_t value);
-const dim *dim_named(dim_table *t, const char *name);                 // the same name gives the same dim
+const dim *dim_named(dim_table *t, const char *name);                     // the same name gives the same dim
 const dim *dim_runtime(dim_table *t, const char *hint, const dim *bound); // always a fresh one: "valid.3"
 const dim *dim_add(dim_table *t, const dim *a, const dim *b);
 const dim *dim_sub_const(dim_table *t, const dim *a, int64_t b);
@@ -35,8 +35,10 @@ const dim *dim_floordiv(dim_table *t, const dim *a, const dim *b);
 const dim *dim_min(dim_table *t, const dim *a, const dim *b);
 const dim *dim_max(dim_table *t, const dim *a, const dim *b);
 
-bool dim_is_const(const dim *d, int64_t *value); // value may be NULL
+bool dim_is_const(const dim *d, int64_t *value);        // value may be NULL
 const dim *dim_upper_bound(dim_table *t, const dim *d); // run-time counts replaced by their bounds
+// d with every occurrence of from[k] replaced by to[k].
+const dim *dim_substitute(dim_table *t, const dim *d, const dim *const *from, const dim *const *to, size_t n);
 int dim_symbol_count(const dim_table *t);
 const dim *dim_symbol_at(const dim_table *t, int symbol);
 // Value under an assignment of every symbol the expression uses (indexed by `symbol`).

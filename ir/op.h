@@ -1,0 +1,61 @@
+#ifndef NLM_IR_OP_H
+#define NLM_IR_OP_H
+// What every op brings to L2, and what the rules share. One `op_rules_<name>` per row of ir/ops.def, defined
+// in ir/ops/<family>.c: a missing one is a link error. Private to ir/.
+#include "ir/graph.h"
+
+typedef struct adjoint adjoint; // ir/autodiff.h
+
+typedef struct op_rules {
+  // Completes a draft (type, shape, canonical operand order) from its operands and attributes; a shape that
+  // the builder gives (reshape, broadcast, …) is checked. Returns NULL, or what is wrong.
+  const char *(*shape)(graph *g, node *draft);
+  // A simpler node equal to the completed draft, or NULL. May be NULL.
+  node *(*fold)(graph *g, const node *draft);
+  // Adds to the adjoints of n's operands, dy being the adjoint of n. NULL: no gradient passes through.
+  void (*vjp)(adjoint *a, node *n, node *dy);
+} op_rules;
+
+#define OP(NAME, name, family, inputs, flags) extern const op_rules op_rules_##name;
+#include "ir/ops.def"
+#undef OP
+const op_rules *op_rules_of(op_code op);
+
+// The node equal to the draft: checked, folded, hash-consed. draft->in may be a caller's local array and may
+// be reordered; draft->shape and type need not be set where the shape rule derives them.
+node *graph_intern(graph *g, node *draft);
+void graph_restore_labels(graph *g, const char *const *labels, int n); // the set that new nodes get
+const char *const *graph_labels(const graph *g, int *n);
+
+// ---- values known while building
+bool node_is_number(const node *n, double *value);             // CONST or a broadcast of one
+bool node_is(const node *n, double value);                     // the same, compared
+node *node_uniform(const node *n);                             // rank-0 source of a uniform node, or NULL
+bool index_is_nonnegative(const node *index);                  // provably holds no -1
+node *g_number_like(graph *g, const node *like, double value); // constant of like's type and shape
+node *g_number(graph *g, double value, elem_type type, shape s);
+node *g_zeros(graph *g, shape s);                         // REAL
+shape shape_without(const shape *s, unsigned axes);       // axes removed
+shape shape_with(const shape *s, int axis, const dim *d); // one extent replaced
+shape shape_join(const shape *head, const shape *tail, int tail_from);
+int dim_scan_id(const graph *g, const dim *d); // scan whose active rows d counts, or -1
+bool node_in_any_body(const graph *g, const node *n);
+
+// ---- scans and packings (ir/ops/scan.c, ir/ops/pack.c)
+typedef struct pack_dims {
+  const dim *valid, *steps;
+} pack_dims;
+typedef struct unique_dims {
+  const dim *count, *bound;
+} unique_dims;
+bool multi_find(graph *g, op_code op, node *const *in, int n_in, const int64_t *attrs, node **found);
+int graph_new_scan_id(graph *g, const dim *active);
+
+// ---- rewriting in progress (ir/rewrite.c)
+typedef struct rewriting rewriting;
+rewriting **graph_rewriting(graph *g);
+shape rewritten_shape(graph *g, const shape *s);
+const dim *rewritten_dim(graph *g, const dim *d);
+void rewriting_equate(graph *g, const dim *from, const dim *to);
+
+#endif

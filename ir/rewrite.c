@@ -1,0 +1,276 @@
+// Reachability, rewriting and substitution. Every walk is a loop over node ids, which are in topological
+// order.
+#include "ir/op.h"
+#include "ir/scan.h"
+#include "support/vec.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct rewriting {
+  node **map; // by original id; NULL: not reached
+  size_t n_map;
+  VEC(const dim *) from, to; // dims that became others
+};
+
+// ---- reachability
+
+static void mark_all(unsigned char *mark, node *const *list, int n) {
+  for (int k = 0; k < n; k++)
+    mark[list[k]->id] = 1;
+}
+
+static void mark_operands(unsigned char *mark, const node *n) {
+  mark_all(mark, n->in, n->n_in);
+  if (n->op != OP_SCAN)
+    return;
+  const scan_body *b = scan_body_of(n);
+  mark_all(mark, b->next, b->n_state);
+  mark_all(mark, b->out, b->n_out);
+  mark_all(mark, b->seq_param, b->n_seq);
+  mark_all(mark, b->state_param, b->n_state);
+}
+
+size_t graph_reachable(const graph *g, node *const *roots, size_t n_roots, node ***list) {
+  unsigned char *mark = xcalloc(g->n_nodes + 1, 1);
+  for (size_t k = 0; k < n_roots; k++)
+    if (roots[k])
+      mark[roots[k]->id] = 1;
+  size_t n = 0;
+  for (size_t id = g->n_nodes; id-- > 0;)
+    if (mark[id]) {
+      mark_operands(mark, g->nodes[id]);
+      n++;
+    }
+  *list = xmalloc(n * sizeof **list + 1);
+  n = 0;
+  for (size_t id = 0; id < g->n_nodes; id++)
+    if (mark[id])
+      (*list)[n++] = g->nodes[id];
+  free(mark);
+  return n;
+}
+
+// ---- rebuilding
+
+const dim *rewritten_dim(graph *g, const dim *d) {
+  const rewriting *r = *graph_rewriting(g);
+  return r && r->from.len ? dim_substitute(g->dims, d, r->from.data, r->to.data, r->from.len) : d;
+}
+
+shape rewritten_shape(graph *g, const shape *s) {
+  shape result = *s;
+  for (int k = 0; k < s->rank; k++)
+    result.d[k] = rewritten_dim(g, s->d[k]);
+  return result;
+}
+
+void rewriting_equate(graph *g, const dim *from, const dim *to) {
+  rewriting *r = *graph_rewriting(g);
+  if (from == to)
+    return;
+  if (!r || from->kind == DIM_CONST)
+    ICE("an extent changes that cannot");
+  for (size_t k = 0; k < r->from.len; k++)
+    if (r->from.data[k] == from && r->to.data[k] == to)
+      return;
+  vec_push(&r->from, from);
+  vec_push(&r->to, to);
+}
+
+node *graph_rewritten(graph *g, node *original) {
+  const rewriting *r = *graph_rewriting(g);
+  node *mapped = r && original->id < r->n_map ? r->map[original->id] : NULL;
+  return mapped ? mapped : original;
+}
+
+// A packing or unique on new operands keeps its counts (a rewrite keeps values), unless that node exists
+// already or the mask went: then every dim that counts the same takes the other's name.
+static node *rebuild_counted(graph *g, const node *original, node *const *new_in) {
+  const dim *const *old = original->extra;
+  int n_dims = original->op == OP_PACK ? 4 : 2, first = original->op == OP_PACK ? 2 : 1;
+  const dim **dims = ARENA_ARRAY(g->mem, const dim *, 4);
+  for (int k = 0; k < n_dims; k++)
+    dims[k] = rewritten_dim(g, old[k]);
+  node draft = *original, *found = NULL;
+  memset(draft.i, 0, sizeof draft.i);
+  double value;
+  if (original->op == OP_UNIQUE) {
+    draft.i[0] = -1;
+    dim_is_const(dims[1], &draft.i[0]);
+    draft.i[1] = dims[1]->id;
+  } else {
+    draft.i[0] = dims[2]->id;
+    draft.i[1] = dims[3]->id;
+    if (original->n_in && node_is_number(new_in[0], &value) && value != 0)
+      found = g_pack(g, NULL, dims[2], dims[3]);
+  }
+  if (found || multi_find(g, original->op, new_in, original->n_in, draft.i, &found)) {
+    const dim *const *now = found->extra;
+    for (int k = 0; k < first; k++)
+      rewriting_equate(g, dims[k], now[k]);
+    return found;
+  }
+  draft.in = (node **)new_in;
+  draft.extra = dims;
+  return graph_intern(g, &draft);
+}
+
+static node **rewritten_list(graph *g, node *const *list, int n) {
+  node **result = ARENA_ARRAY(g->mem, node *, n);
+  for (int k = 0; k < n; k++)
+    result[k] = graph_rewritten(g, list[k]);
+  return result;
+}
+
+static node *rebuild_scan(graph *g, const node *original, node *const *new_in) {
+  scan_body b = *scan_body_of(original);
+  b.pack = new_in[0];
+  b.seq = ARENA_ARRAY(g->mem, node *, b.n_seq);
+  b.init = ARENA_ARRAY(g->mem, node *, b.n_state);
+  for (int k = 0; k < b.n_seq; k++)
+    b.seq[k] = new_in[1 + k];
+  for (int k = 0; k < b.n_state; k++)
+    b.init[k] = new_in[1 + b.n_seq + k];
+  b.seq_param = rewritten_list(g, b.seq_param, b.n_seq);
+  b.state_param = rewritten_list(g, b.state_param, b.n_state);
+  b.next = rewritten_list(g, b.next, b.n_state);
+  b.out = rewritten_list(g, b.out, b.n_out);
+  return scan_from_body(g, &b);
+}
+
+static bool shape_changes(graph *g, const node *n) {
+  const rewriting *r = *graph_rewriting(g);
+  if (!r || !r->from.len)
+    return false;
+  shape s = rewritten_shape(g, &n->shape);
+  return !shape_equal(&s, &n->shape) || (n->op == OP_EXTENT && rewritten_dim(g, n->extra) != n->extra);
+}
+
+static bool body_changes(graph *g, const node *n) {
+  if (n->op != OP_SCAN)
+    return false;
+  const scan_body *b = scan_body_of(n);
+  bool changes = false;
+  for (int k = 0; k < b->n_state; k++)
+    changes |= graph_rewritten(g, b->next[k]) != b->next[k] ||
+               graph_rewritten(g, b->state_param[k]) != b->state_param[k];
+  for (int k = 0; k < b->n_out; k++)
+    changes |= graph_rewritten(g, b->out[k]) != b->out[k];
+  for (int k = 0; k < b->n_seq; k++)
+    changes |= graph_rewritten(g, b->seq_param[k]) != b->seq_param[k];
+  return changes;
+}
+
+node *graph_rebuild(graph *g, const node *original, node *const *new_in) {
+  bool same = !shape_changes(g, original) && !body_changes(g, original);
+  for (int k = 0; k < original->n_in && same; k++)
+    same = new_in[k] == original->in[k];
+  if (same)
+    return (node *)original;
+  if (original->op == OP_PACK || original->op == OP_UNIQUE)
+    return rebuild_counted(g, original, new_in);
+  if (original->op == OP_SCAN)
+    return rebuild_scan(g, original, new_in);
+  node draft = *original;
+  draft.shape = rewritten_shape(g, &original->shape);
+  if (original->op == OP_EXTENT)
+    draft.extra = rewritten_dim(g, original->extra);
+  node *local[4], **in = original->n_in > 4 ? xmalloc(sizeof *in * (size_t)original->n_in) : local;
+  for (int k = 0; k < original->n_in; k++)
+    in[k] = new_in[k];
+  draft.in = in;
+  node *result = graph_intern(g, &draft);
+  if (in != local)
+    free(in);
+  return result;
+}
+
+// ---- rewriting
+
+static void begin_rewriting(graph *g, rewriting *r) {
+  *r = (rewriting){.map = xcalloc(g->n_nodes + 1, sizeof(node *)), .n_map = g->n_nodes};
+}
+
+static void end_rewriting(rewriting *r) {
+  free(r->map);
+  vec_free(&r->from);
+  vec_free(&r->to);
+}
+
+static void map_operands(graph *g, const node *n, node **in) {
+  for (int k = 0; k < n->n_in; k++)
+    in[k] = graph_rewritten(g, n->in[k]);
+}
+
+static int most_operands(node *const *list, size_t n) {
+  int most = 1;
+  for (size_t k = 0; k < n; k++)
+    most = list[k]->n_in > most ? list[k]->n_in : most;
+  return most;
+}
+
+void graph_rewrite(graph *g, node **roots, size_t n_roots, rewrite_rule rule, void *context) {
+  rewriting r, *outer = *graph_rewriting(g);
+  node **list;
+  size_t n = graph_reachable(g, roots, n_roots, &list);
+  node **in = xmalloc(sizeof *in * (size_t)most_operands(list, n));
+  int n_labels;
+  const char *const *labels = graph_labels(g, &n_labels);
+  begin_rewriting(g, &r);
+  *graph_rewriting(g) = &r;
+  for (size_t k = 0; k < n; k++) {
+    node *original = list[k];
+    map_operands(g, original, in);
+    graph_restore_labels(g, original->labels, original->n_labels);
+    node *result = rule ? rule(g, original, in, context) : NULL;
+    r.map[original->id] = result ? result : graph_rebuild(g, original, in);
+  }
+  for (size_t k = 0; k < n_roots; k++)
+    if (roots[k])
+      roots[k] = r.map[roots[k]->id];
+  *graph_rewriting(g) = outer;
+  graph_restore_labels(g, labels, n_labels);
+  end_rewriting(&r);
+  free(in);
+  free(list);
+}
+
+// Which of the listed nodes depend on a replaced node or mention a replaced dim.
+static bool depends(graph *g, const node *n) {
+  bool changed = shape_changes(g, n) || body_changes(g, n);
+  for (int k = 0; k < n->n_in && !changed; k++)
+    changed = graph_rewritten(g, n->in[k]) != n->in[k];
+  return changed;
+}
+
+void graph_substitute(graph *g, node **values, size_t n_values, node *const *from, node *const *to,
+                      size_t n_from) {
+  rewriting r, *outer = *graph_rewriting(g);
+  node **list;
+  size_t n = graph_reachable(g, values, n_values, &list);
+  node **in = xmalloc(sizeof *in * (size_t)most_operands(list, n));
+  int n_labels;
+  const char *const *labels = graph_labels(g, &n_labels);
+  begin_rewriting(g, &r);
+  *graph_rewriting(g) = &r;
+  for (size_t k = 0; k < n_from; k++) {
+    r.map[from[k]->id] = to[k];
+    if (from[k]->shape.rank > 0 && to[k]->shape.rank > 0)
+      rewriting_equate(g, from[k]->shape.d[0], to[k]->shape.d[0]);
+  }
+  for (size_t k = 0; k < n; k++) {
+    if (r.map[list[k]->id] || !depends(g, list[k]))
+      continue;
+    map_operands(g, list[k], in);
+    graph_restore_labels(g, list[k]->labels, list[k]->n_labels);
+    r.map[list[k]->id] = graph_rebuild(g, list[k], in);
+  }
+  for (size_t k = 0; k < n_values; k++)
+    if (values[k])
+      values[k] = graph_rewritten(g, values[k]);
+  *graph_rewriting(g) = outer;
+  graph_restore_labels(g, labels, n_labels);
+  end_rewriting(&r);
+  free(in);
+  free(list);
+}
