@@ -12,9 +12,9 @@ typedef struct data_reader data_reader;
 // "-" is standard input. NULL after reporting a file that cannot be opened or a schema that lines cannot
 // serve.
 data_reader *data_reader_open(const char *path, const data_schema *schema, data_problems *problems);
-// Up to `max_rows` further rows (a short chunk only at the end): inputs as columns, outputs not present;
-// row_line says where each is from. NULL at the end. A bad line is left out and reported. The caller frees
-// the dataset.
+// Up to `max_rows` further rows: inputs as columns, outputs not present; row_line says where each is from.
+// Waits for the first row; takes further ones only as far as they are there, so that a slow pipe is answered
+// line by line. NULL at the end. A bad line is left out and reported. The caller frees the dataset.
 dataset *data_reader_next(data_reader *r, size_t max_rows, data_problems *problems);
 void data_reader_close(data_reader *r);
 

@@ -1,7 +1,7 @@
 #ifndef NLM_RUNTIME_TEXT_TOKEN_TABLE_H
 #define NLM_RUNTIME_TEXT_TOKEN_TABLE_H
 // Distinct byte strings numbered in order of arrival: an open-addressing hash over one block of text. Private
-// to runtime/text. Searching is read-only and may run in many threads.
+// to runtime/text and runtime/data. Searching is read-only and may run in many threads.
 //
 // The hash of a token is a fold over its pieces, the parts between single spaces. So the hash of an n-gram
 // follows from the hashes of its words, whatever was used to look it up, and no n-gram is ever put together

@@ -1,0 +1,264 @@
+#include "runtime/data/builder.h"
+#include "runtime/data/numbers.h"
+#include <stdarg.h>
+#include <string.h>
+
+void builder_init(data_builder *b, const data_schema *schema, bool outputs_optional,
+                  data_problems *problems) {
+  *b = (data_builder){.schema = schema,
+                      .problems = problems,
+                      .outputs_optional = outputs_optional,
+                      .memory = arena_new(),
+                      .columns_count = schema->inputs_count + schema->outputs_count,
+                      .inputs_count = schema->inputs_count};
+  b->columns = xcalloc(b->columns_count ? b->columns_count : 1, sizeof *b->columns);
+  for (size_t i = 0; i < b->columns_count; i++) {
+    column_builder *c = &b->columns[i];
+    c->field = i < schema->inputs_count ? &schema->inputs[i] : &schema->outputs[i - schema->inputs_count];
+    vec_push(&c->row_start, 0);
+  }
+}
+
+void builder_own(data_builder *b, void *block) {
+  vec_push(&b->blocks, block);
+}
+
+text_view text_trim(text_view text) {
+  while (text.bytes && is_white(text.data[0])) {
+    text.data++;
+    text.bytes--;
+  }
+  while (text.bytes && is_white(text.data[text.bytes - 1]))
+    text.bytes--;
+  return text;
+}
+
+void builder_begin_row(data_builder *b, const char *file, size_t line) {
+  b->file = file;
+  b->line = line;
+  b->row_bad = false;
+  for (size_t i = 0; i < b->columns_count; i++)
+    b->columns[i].filled = false;
+}
+
+void builder_row_problem(data_builder *b, const char *format, ...) {
+  strbuf reason = {0};
+  va_list args;
+  va_start(args, format);
+  strbuf_vprintf(&reason, format, args);
+  va_end(args);
+  data_problem_add(b->problems, b->file, b->line, "%s", strbuf_text(&reason));
+  strbuf_free(&reason);
+  b->row_bad = true;
+}
+
+static size_t items_of(const column_builder *c) {
+  switch (c->field->kind) {
+  case DATA_INT:
+    return c->ints.len;
+  case DATA_FLOAT:
+    return c->numbers.len;
+  default:
+    return c->texts.len;
+  }
+}
+
+static void cut_items(column_builder *c, size_t items) {
+  c->ints.len = c->ints.len > items ? items : c->ints.len;
+  c->numbers.len = c->numbers.len > items ? items : c->numbers.len;
+  c->texts.len = c->texts.len > items ? items : c->texts.len;
+}
+
+bool builder_end_row(data_builder *b) {
+  for (size_t i = 0; i < b->columns_count; i++)
+    if (!b->columns[i].filled && !b->row_bad && (slot_is_input(b, i) || !b->outputs_optional))
+      builder_row_problem(b, "%s '%s' is missing", slot_is_input(b, i) ? "input" : "output",
+                          b->columns[i].field->name);
+  if (!b->row_bad && b->rows >= UINT32_MAX)
+    builder_row_problem(b, "more than 4294967295 rows");
+  for (size_t i = 0; i < b->columns_count; i++) {
+    column_builder *c = &b->columns[i];
+    if (!c->filled)
+      continue;
+    if (b->row_bad)
+      cut_items(c, c->row_start.data[c->row_start.len - 1]);
+    else
+      vec_push(&c->row_start, items_of(c));
+  }
+  if (b->row_bad)
+    return false;
+  vec_push(&b->row_file, b->file);
+  vec_push(&b->row_line, b->line > UINT32_MAX ? UINT32_MAX : (uint32_t)b->line);
+  b->rows++;
+  return true;
+}
+
+void builder_texts(data_builder *b, size_t slot, const text_view *texts, size_t count) {
+  column_builder *c = &b->columns[slot];
+  c->filled = true;
+  bool label = c->field->kind == DATA_CLASS || c->field->kind == DATA_CLASSES;
+  for (size_t i = 0; i < count; i++) {
+    if (label && texts[i].bytes == 0)
+      builder_row_problem(b, "the label '%s' is empty", c->field->name);
+    if (texts[i].bytes > INT32_MAX)
+      builder_row_problem(b, "'%s' is a text of more than 2 GiB", c->field->name);
+    vec_push(&c->texts, texts[i]);
+  }
+}
+
+// Says whether a row of `count` numbers fits the extents of its field.
+static bool extents_fit(data_builder *b, const data_field *f, size_t count) {
+  size_t inner = 1;
+  for (size_t i = 1; i < f->rank; i++) {
+    if (f->extents[i] < 0) {
+      builder_row_problem(b, "'%s' has several free lengths, which one row of numbers cannot tell", f->name);
+      return false;
+    }
+    inner *= (size_t)f->extents[i];
+  }
+  if (f->rank && f->extents[0] < 0) {
+    if (inner && count % inner == 0)
+      return true;
+    builder_row_problem(b, "'%s' has %zu numbers, which is no multiple of %zu", f->name, count, inner);
+    return false;
+  }
+  size_t needed = f->rank ? (size_t)f->extents[0] * inner : 1;
+  if (count == needed)
+    return true;
+  builder_row_problem(b, "'%s' has %zu number%s, the model needs %zu", f->name, count, count == 1 ? "" : "s",
+                      needed);
+  return false;
+}
+
+void builder_numbers(data_builder *b, size_t slot, const double *numbers, size_t count) {
+  column_builder *c = &b->columns[slot];
+  c->filled = true;
+  if (!extents_fit(b, c->field, count))
+    return;
+  for (size_t i = 0; i < count; i++) {
+    if (c->field->kind == DATA_FLOAT) {
+      vec_push(&c->numbers, numbers[i]);
+    } else if (numbers[i] >= INT32_MIN && numbers[i] <= INT32_MAX &&
+               numbers[i] == (double)(int32_t)numbers[i]) {
+      vec_push(&c->ints, (int32_t)numbers[i]);
+    } else {
+      builder_row_problem(b, "'%s' is %.17g, not an integer of 32 bits", c->field->name, numbers[i]);
+      return;
+    }
+  }
+}
+
+// The next part between white space; false at the end.
+static bool next_part(text_view *rest, text_view *part) {
+  *rest = text_trim(*rest);
+  if (!rest->bytes)
+    return false;
+  size_t n = 0;
+  while (n < rest->bytes && !is_white(rest->data[n]))
+    n++;
+  *part = (text_view){rest->data, n};
+  *rest = (text_view){rest->data + n, rest->bytes - n};
+  return true;
+}
+
+void builder_cell(data_builder *b, size_t slot, text_view text) {
+  column_builder *c = &b->columns[slot];
+  text_view part;
+  switch (c->field->kind) {
+  case DATA_TEXT:
+    builder_texts(b, slot, &text, 1);
+    return;
+  case DATA_CLASS:
+    part = text_trim(text);
+    builder_texts(b, slot, &part, 1);
+    return;
+  case DATA_WORDS:
+  case DATA_CLASSES:
+    c->filled = true;
+    while (next_part(&text, &part))
+      builder_texts(b, slot, &part, 1);
+    return;
+  case DATA_INT:
+  case DATA_FLOAT:
+    break;
+  }
+  VEC(double) numbers = {0};
+  bool fine = true;
+  while (fine && next_part(&text, &part)) {
+    double number;
+    const char *reason = number_parse(part, &number);
+    if (reason) {
+      builder_row_problem(b, "'%s' is '%.*s': %s", c->field->name, (int)(part.bytes < 40 ? part.bytes : 40),
+                          part.data, reason);
+      fine = false;
+    } else {
+      vec_push(&numbers, number);
+    }
+  }
+  c->filled = true;
+  if (fine)
+    builder_numbers(b, slot, numbers.data, numbers.len);
+  vec_free(&numbers);
+}
+
+// Row borders are dropped where all rows are of one size and the extents are fixed.
+static void finish_column(const data_builder *b, column_builder *from, data_column *to) {
+  const data_field *f = from->field;
+  *to = (data_column){
+      .name = arena_strdup(b->memory, f->name), .kind = f->kind, .rows = b->rows, .rank = f->rank};
+  memcpy(to->extents, f->extents, sizeof to->extents);
+  to->present = from->row_start.len == b->rows + 1;
+  if (!to->present) {
+    vec_free(&from->row_start);
+    vec_free(&from->texts);
+    vec_free(&from->ints);
+    vec_free(&from->numbers);
+    return;
+  }
+  // Reserved first: a column without a single item is an empty one, not none.
+  if (f->kind == DATA_INT) {
+    vec_reserve(&from->ints, 1);
+    to->ints = from->ints.data;
+  } else if (f->kind == DATA_FLOAT) {
+    vec_reserve(&from->numbers, 1);
+    to->doubles = from->numbers.data;
+  } else {
+    vec_reserve(&from->texts, 1);
+    to->texts = from->texts.data;
+  }
+  bool lists = f->kind == DATA_WORDS || f->kind == DATA_CLASSES;
+  if (lists) {
+    to->rank = 1;
+    to->extents[0] = -1;
+  }
+  if (lists || (f->rank && f->extents[0] < 0)) {
+    to->row_start = from->row_start.data;
+    return;
+  }
+  to->items_per_row = b->rows ? from->row_start.data[1] : 1;
+  vec_free(&from->row_start);
+}
+
+dataset *builder_finish(data_builder *b) {
+  dataset *d = NULL;
+  data_column *columns = xcalloc(b->columns_count ? b->columns_count : 1, sizeof *columns);
+  for (size_t i = 0; i < b->columns_count; i++)
+    finish_column(b, &b->columns[i], &columns[i]);
+  d = xcalloc(1, sizeof *d);
+  *d = (dataset){.rows = b->rows,
+                 .inputs = columns,
+                 .inputs_count = b->inputs_count,
+                 .outputs = columns + b->inputs_count,
+                 .outputs_count = b->columns_count - b->inputs_count,
+                 .row_file = b->row_file.data,
+                 .row_line = b->row_line.data,
+                 .memory = b->memory,
+                 .blocks = b->blocks.data,
+                 .blocks_count = b->blocks.len};
+  free(b->columns);
+  *b = (data_builder){0};
+  if (d->rows)
+    return d;
+  dataset_free(d);
+  return NULL;
+}

@@ -1,0 +1,126 @@
+// One JSON object as a row: inputs and outputs by name.
+#include "runtime/data/format.h"
+#include <jansson.h>
+#include <string.h>
+
+static text_view copy_string(data_builder *b, const json_t *value) {
+  size_t n = json_string_length(value);
+  return (text_view){arena_strndup(b->memory, json_string_value(value), n), n};
+}
+
+// A label may be a string or an integer.
+static bool put_word(data_builder *b, size_t slot, const json_t *value) {
+  const data_field *f = b->columns[slot].field;
+  text_view text;
+  if (json_is_string(value)) {
+    text = copy_string(b, value);
+  } else if (json_is_integer(value) && (f->kind == DATA_CLASS || f->kind == DATA_CLASSES)) {
+    const char *digits = arena_printf(b->memory, "%lld", (long long)json_integer_value(value));
+    text = (text_view){digits, strlen(digits)};
+  } else {
+    builder_row_problem(b, "'%s' must be a string", f->name);
+    return false;
+  }
+  if (f->kind == DATA_CLASS)
+    text = text_trim(text);
+  builder_texts(b, slot, &text, 1);
+  return true;
+}
+
+static void put_words(data_builder *b, size_t slot, const json_t *value) {
+  if (json_is_string(value)) { // words between white space
+    builder_cell(b, slot, copy_string(b, value));
+  } else if (json_is_array(value)) {
+    builder_texts(b, slot, NULL, 0);
+    for (size_t i = 0; i < json_array_size(value) && put_word(b, slot, json_array_get(value, i)); i++)
+      ;
+  } else {
+    builder_row_problem(b, "'%s' must be a list of strings", b->columns[slot].field->name);
+  }
+}
+
+typedef VEC(double) number_list;
+typedef struct nesting {
+  const data_field *field;
+  size_t depth_of_numbers; // rank; for an output of one unit a bare number will do
+} nesting;
+
+// Collects numbers of nested arrays in C order; every array below the first must be as long as the field
+// says.
+static const char *flatten(const nesting *n, const json_t *value, size_t depth, number_list *out) {
+  if (json_is_number(value)) {
+    if (depth != n->depth_of_numbers)
+      return "is not nested as the model's shape";
+    vec_push(out, json_number_value(value));
+    return NULL;
+  }
+  if (!json_is_array(value))
+    return "must be numbers";
+  if (depth >= n->depth_of_numbers)
+    return "is not nested as the model's shape";
+  size_t count = json_array_size(value);
+  if (depth > 0 && n->field->extents[depth] >= 0 && (int64_t)count != n->field->extents[depth])
+    return "has a list of the wrong length";
+  for (size_t i = 0; i < count; i++) {
+    const char *reason = flatten(n, json_array_get(value, i), depth + 1, out);
+    if (reason)
+      return reason;
+  }
+  return NULL;
+}
+
+static void put_numbers(data_builder *b, size_t slot, const json_t *value) {
+  const data_field *f = b->columns[slot].field;
+  bool unit = f->rank == 0 || (f->rank == 1 && f->extents[0] == 1);
+  nesting n = {f, f->rank};
+  if (unit)
+    n.depth_of_numbers = json_is_array(value) ? 1 : 0;
+  number_list numbers = {0};
+  const char *reason = flatten(&n, value, 0, &numbers);
+  if (reason)
+    builder_row_problem(b, "'%s' %s", f->name, reason);
+  else
+    builder_numbers(b, slot, numbers.data, numbers.len);
+  vec_free(&numbers);
+}
+
+// By the model's name, or `text` and `label` where there is only one.
+static const json_t *value_of(const data_builder *b, const json_t *object, size_t slot) {
+  const json_t *value = json_object_get(object, b->columns[slot].field->name);
+  if (!value && slot == 0 && b->inputs_count == 1)
+    value = json_object_get(object, "text");
+  if (!value && slot == b->inputs_count && b->columns_count == slot + 1)
+    value = json_object_get(object, "label");
+  return value;
+}
+
+bool json_row(data_builder *b, const char *file, size_t line, const char *text, size_t bytes) {
+  json_error_t where;
+  json_t *object = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &where);
+  builder_begin_row(b, file, line);
+  if (!object)
+    builder_row_problem(b, "no JSON: %s (column %d)", where.text, where.column);
+  else if (!json_is_object(object))
+    builder_row_problem(b, "a JSON object is needed, with inputs by name");
+  for (size_t slot = 0; object && slot < b->columns_count && !b->row_bad; slot++) {
+    const json_t *value = value_of(b, object, slot);
+    if (!value)
+      continue;
+    switch (b->columns[slot].field->kind) {
+    case DATA_TEXT:
+    case DATA_CLASS:
+      put_word(b, slot, value);
+      break;
+    case DATA_WORDS:
+    case DATA_CLASSES:
+      put_words(b, slot, value);
+      break;
+    case DATA_INT:
+    case DATA_FLOAT:
+      put_numbers(b, slot, value);
+      break;
+    }
+  }
+  json_decref(object);
+  return builder_end_row(b);
+}
