@@ -72,7 +72,7 @@ static size_t unicode_escape(const char *text, size_t left, strbuf *out) {
     code = code * 16 + (uint32_t)(c <= '9' ? c - '0' : c - 'a' + 10);
   }
   char bytes[4];
-  size_t length = utf8_encode(code, bytes);
+  size_t length = utf8_put(code, bytes);
   if (at == 3 || at >= left || text[at] != '}' || length == 0 || code == 0)
     return 0;
   strbuf_add(out, bytes, length);

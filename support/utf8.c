@@ -30,7 +30,7 @@ size_t utf8_step(const char *bytes, size_t left) {
   return length ? length : 1;
 }
 
-size_t utf8_encode(uint32_t code, char out[4]) {
+size_t utf8_put(uint32_t code, char out[4]) {
   if (code < 0x80) {
     out[0] = (char)code;
     return 1;

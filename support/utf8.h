@@ -11,7 +11,7 @@ size_t utf8_decode(const char *bytes, size_t left, uint32_t *code);
 size_t utf8_step(const char *bytes, size_t left);
 // Writes the code point to `out` (4 bytes are enough) and returns its length; 0 for a surrogate or a code
 // above U+10FFFF.
-size_t utf8_encode(uint32_t code, char out[4]);
+size_t utf8_put(uint32_t code, char out[4]);
 // Offset of the first byte that is not UTF-8, or `n` if all is well.
 size_t utf8_valid_prefix(const char *bytes, size_t n);
 // Terminal cells of a character: 0 for combining marks, 2 for East Asian wide ones and emoji, else 1.
