@@ -1,0 +1,133 @@
+#include "ir/layers/recurrence.h"
+#include <math.h>
+
+enum { GATE_UPDATE, GATE_RESET, GATE_CANDIDATE, GATES }; // Keras's order
+
+static void weights(layer_call *call, int64_t features, int64_t units) {
+  dim_table *d = call->model->unit->dims;
+  const layer *l = call->layer;
+  const dim *u = dim_const(d, units), *gates = dim_const(d, GATES * units);
+  call_weight(call, "kernel", shape_of(2, dim_const(d, features), gates),
+              layer_arg_initializer(l, "kernel_initializer"));
+  call_weight(call, "recurrent_kernel", shape_of(2, u, gates),
+              layer_arg_initializer(l, "recurrent_initializer"));
+  if (!layer_arg_bool(l, "use_bias"))
+    return;
+  shape bias = layer_arg_bool(l, "reset_after") ? shape_of(2, dim_const(d, 2), gates) : shape_of(1, gates);
+  call_weight(call, "bias", bias, layer_arg_initializer(l, "bias_initializer"));
+}
+
+// Row 0 of the bias belongs to the input, row 1 to the state (reset_after).
+static node *bias_row(cell_step *s, node *bias, int row) {
+  graph *g = s->lw->g;
+  if (!bias || bias->shape.rank == 1)
+    return row == 0 ? bias : NULL;
+  node *one = g_slice(g, bias, 0, row, dim_const(g->dims, 1), 1);
+  return g_reshape(g, one, shape_of(1, bias->shape.d[1]));
+}
+
+static node *gate(cell_step *s, node *x, node *h, int k) {
+  return step_activation(s, "recurrent_activation", g_add(s->lw->g, step_gate(s, x, k), h));
+}
+
+// Candidate's share of the state with the reset gate behind the product: r (h U + b).
+static void step_reset_after(cell_step *s, node *x, node *kernel, node *bias) {
+  graph *g = s->lw->g;
+  node *h = step_recurrent(s, s->state[0], kernel);
+  if (bias)
+    h = g_add(g, h, bias);
+  node *z = gate(s, x, step_gate(s, h, GATE_UPDATE), GATE_UPDATE);
+  node *r = gate(s, x, step_gate(s, h, GATE_RESET), GATE_RESET);
+  node *share = g_mul(g, r, step_gate(s, h, GATE_CANDIDATE));
+  node *candidate = step_activation(s, "activation", g_add(g, step_gate(s, x, GATE_CANDIDATE), share));
+  s->next[0] = g_add(g, g_mul(g, z, s->state[0]), g_mul(g, g_sub(g, g_real(g, 1), z), candidate));
+}
+
+static node *state_gate(cell_step *s, node *state, node *kernel, int k) {
+  return g_matmul(s->lw->g, state, step_weight_gate(s, kernel, k), false, false);
+}
+
+// The reset gate before the product: (r h) U.
+static void step_reset_before(cell_step *s, node *x, node *kernel) {
+  graph *g = s->lw->g;
+  node *z = gate(s, x, state_gate(s, step_dropped_state(s, s->state[0], GATE_UPDATE), kernel, GATE_UPDATE),
+                 GATE_UPDATE);
+  node *r = gate(s, x, state_gate(s, step_dropped_state(s, s->state[0], GATE_RESET), kernel, GATE_RESET),
+                 GATE_RESET);
+  node *reset = g_mul(g, r, step_dropped_state(s, s->state[0], GATE_CANDIDATE));
+  node *share = state_gate(s, reset, kernel, GATE_CANDIDATE);
+  node *candidate = step_activation(s, "activation", g_add(g, step_gate(s, x, GATE_CANDIDATE), share));
+  s->next[0] = g_add(g, g_mul(g, z, s->state[0]), g_mul(g, g_sub(g, g_real(g, 1), z), candidate));
+}
+
+static void step(cell_step *s) {
+  node *bias = step_bias(s);
+  node *x = step_input(s, lower_weight(s->lw, s->layer, "kernel"), bias_row(s, bias, 0));
+  node *kernel = lower_weight(s->lw, s->layer, "recurrent_kernel");
+  if (layer_arg_bool(s->layer, "reset_after"))
+    step_reset_after(s, x, kernel, bias_row(s, bias, 1));
+  else
+    step_reset_before(s, x, kernel);
+}
+
+static const recurrent_cell cell = {.n_states = 1, .n_gates = GATES, .weights = weights, .step = step};
+
+static bool build(layer_call *call) {
+  return recurrent_build(call, &cell);
+}
+
+static const arg_spec args[] = {
+    {.name = "units",
+     .kinds = ARG_INT,
+     .min = 1,
+     .max = INFINITY,
+     .doc = "size of the state and of the output"},
+    {.name = "activation",
+     .kinds = ARG_ACTIVATION | ARG_NONE,
+     .default_text = "tanh",
+     .doc = "activation of the candidate"},
+    {.name = "recurrent_activation",
+     .kinds = ARG_ACTIVATION | ARG_NONE,
+     .default_text = "sigmoid",
+     .doc = "activation of the gates"},
+    {.name = "use_bias", .kinds = ARG_BOOL, .default_text = "true", .doc = "whether biases are added"},
+    {.name = "kernel_initializer",
+     .kinds = ARG_INITIALIZER,
+     .default_text = "glorot_uniform",
+     .doc = "of the input kernel"},
+    {.name = "recurrent_initializer",
+     .kinds = ARG_INITIALIZER,
+     .default_text = "orthogonal",
+     .doc = "of the recurrent kernel"},
+    {.name = "bias_initializer", .kinds = ARG_INITIALIZER, .default_text = "zeros", .doc = "of the bias"},
+    RECURRENT_ARGS,
+    {.name = "reset_after",
+     .kinds = ARG_BOOL,
+     .default_text = "true",
+     .doc = "reset gate behind the recurrent product (two biases)"},
+    {0}};
+
+static const char *const examples[] = {"model tiny {\n  input words: int[time]\n  output y = words -> "
+                                       "Embedding(7, 3, mask_zero = true) -> GRU(2)\n}\n",
+                                       "model tiny {\n  input x: float[time, 3]\n  output y = x -> GRU(2, "
+                                       "reset_after = false, return_sequences = true)\n}\n",
+                                       NULL};
+
+const layer_def gru_layer = {
+    .name = "GRU",
+    .snake = "gru",
+    .doc = "Gated recurrent unit, gates in the order update, reset, candidate: h = z h + (1 - z) tanh(..). "
+           "Gives the last "
+           "output (batch, units), or every step's with return_sequences. Masked steps are skipped.",
+    .group = "recurrent",
+    .args = args,
+    .call_args = recurrent_call_args,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .masks = MASKS_CUSTOM,
+    .traits = LAYER_RECURRENT,
+    .check = recurrent_check,
+    .build = build,
+    .lower = recurrent_lower,
+    .examples = examples,
+};
