@@ -88,18 +88,29 @@ static const char *what_follows(int kind) {
   return kind == ARROW ? "a layer or a call" : "an expression";
 }
 
-// "x = a ->" and on the next line "y = ...": the operator has nothing on its right.
-static bool report_dangling_operator(parser *p) {
-  const lexeme *found = &p->past[0], *word = &p->past[1], *op = &p->past[2];
-  bool declares = (word->kind == INPUT || word->kind == OUTPUT || word->kind == RETURN) &&
-                  token_is_name(found->kind) && !found->fresh;
-  if (!in_body_of(p) || !word->fresh || !token_is_name(word->kind) || (found->kind != '=' && !declares))
-    return false;
-  if (!is_operator(op->kind) && !is_comparison(op->kind) && op->kind != '=')
+// "x = a ->" and on the next line "y = ...": the operator has nothing on its right. The first word of that
+// line was taken for it; `back` words behind the newest token it is.
+static bool dangles_before(parser *p, int back) {
+  const lexeme *word = &p->past[back], *op = &p->past[back + 1];
+  if (!word->fresh || !token_is_name(word->kind) ||
+      !(is_operator(op->kind) || is_comparison(op->kind) || op->kind == '='))
     return false;
   parser_error(p, op->at, "expected %s after %s", what_follows(op->kind), lexeme_shown(p, op));
-  parser_reread(p, 2, false);
+  parser_reread(p, back + 1, false);
   return true;
+}
+
+static bool declares(const lexeme *word, const lexeme *name) {
+  return (word->kind == INPUT || word->kind == OUTPUT || word->kind == RETURN) && token_is_name(name->kind) &&
+         !name->fresh;
+}
+
+static bool report_dangling_operator(parser *p) {
+  if (!in_body_of(p))
+    return false;
+  if ((p->past[0].kind == '=' || declares(&p->past[1], &p->past[0])) && dangles_before(p, 1))
+    return true;
+  return declares(&p->past[2], &p->past[1]) && dangles_before(p, 2);
 }
 
 // A name at the beginning of a statement, followed by something that only goes on with an expression.
@@ -115,13 +126,14 @@ static bool report_bare_expression(parser *p) {
     return true;
   }
   diag *g = parser_error(p, word->at, "an expression alone is no statement");
-  diag_help(g, "give its result a name: 'x = %s%s'", word->text, call ? "(...)" : " ...");
+  diag_help(g, "give its result a name: 'result = %s%s'", word->text, call ? "(...)" : " ...");
   return true;
 }
 
 static bool report_operator(parser *p) {
   const lexeme *found = &p->past[0];
-  if (!token_ends_operand(p->past[1].kind) || !(is_operator(found->kind) || is_comparison(found->kind)))
+  if (!token_ends_operand(p->past[1].kind) || found->kind == ARROW ||
+      !(is_operator(found->kind) || is_comparison(found->kind)))
     return false;
   if (p->pipe_seen[p->brackets.len]) {
     diag *g =
@@ -141,12 +153,15 @@ static const char *const item_words[] = {"const", "include", "model", "block", "
 
 static bool report_item(parser *p, expectation e) {
   const lexeme *found = &p->past[0];
+  bool after_operand = token_ends_operand(p->past[1].kind) && p->past[1].kind != '}' && !found->fresh;
   if (!expects(e, MODEL) || expects(e, NAME) || p->brackets.len > 1)
     return false;
   if (found->kind == ')' || found->kind == ']' || found->kind == '}') {
     parser_error(p, found->at, "%s has no opening partner", lexeme_shown(p, found));
     return true;
   }
+  if (after_operand)
+    return false;
   const char *near = found->text && token_is_name(found->kind)
                          ? suggest(found->text, item_words, sizeof item_words / sizeof *item_words)
                          : NULL;
@@ -182,22 +197,28 @@ static void put_expected(const parser *p, strbuf *out, expectation e) {
     const char *shown;
   } signs[] = {{',', "','"}, {')', "')'"}, {']', "']'"}, {'}', "'}'"},
                {'=', "'='"}, {':', "':'"}, {'{', "'{'"}};
-  int count = 0;
-  bool after_operand = expects(e, '+');
+  int count = 0, before = p->past[1].kind;
+  bool after_operand = expects(e, '+'),
+       closes = expects(e, ')') || expects(e, ']') || (expects(e, '}') && !in_body_of(p));
   if (!after_operand && expects(e, NUMBER))
-    add_phrase(out, what_follows(p->past[1].kind), &count);
+    add_phrase(out, what_follows(before), &count);
   else if (!after_operand && expects(e, NAME))
     add_phrase(out,
                expects(e, INPUT) && expects(e, '}') ? "a statement"
-               : p->past[1].kind == ':'             ? "a type"
+               : before == ':'                      ? "a type"
                                                     : "a name",
                &count);
   else if (after_operand && (expects(e, NAME) || expects(e, MODEL)))
     add_phrase(out, "the end of the statement", &count);
-  for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
-    if (expects(e, signs[i].kind) && !(signs[i].kind == '{' && expects(e, NUMBER)) &&
-        !(signs[i].kind == '}' && in_body_of(p)))
+  if (count && (before == INPUT || before == OUTPUT))
+    return;
+  for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
+    int kind = signs[i].kind;
+    bool obvious = (kind == '{' && expects(e, NUMBER)) || (kind == '}' && !closes) ||
+                   (kind == '=' && closes) || (kind == ',' && expects(e, '=') && !closes);
+    if (expects(e, kind) && !obvious)
       add_phrase(out, signs[i].shown, &count);
+  }
   if (expects(e, '(') && !count)
     add_phrase(out, "'('", &count);
   if (expects(e, STRING) && !count)
@@ -207,14 +228,17 @@ static void put_expected(const parser *p, strbuf *out, expectation e) {
 static void report_expectation(parser *p, expectation e) {
   const lexeme *found = &p->past[0], *before = &p->past[1];
   strbuf expected = {0};
+  diag *g;
   put_expected(p, &expected, e);
   bool missing = (found->fresh || found->kind == 0 || found->kind == '}') && before->at.file;
   if (!expected.len)
-    parser_error(p, found->at, "%s cannot stand here", lexeme_shown(p, found));
+    g = parser_error(p, found->at, "%s cannot stand here", lexeme_shown(p, found));
   else if (missing)
-    parser_error(p, before->at, "expected %s after %s", strbuf_text(&expected), lexeme_shown(p, before));
+    g = parser_error(p, before->at, "expected %s after %s", strbuf_text(&expected), lexeme_shown(p, before));
   else
-    parser_error(p, found->at, "expected %s, found %s", strbuf_text(&expected), lexeme_shown(p, found));
+    g = parser_error(p, found->at, "expected %s, found %s", strbuf_text(&expected), lexeme_shown(p, found));
+  if (before->kind == ')' && e.count == 1 && e.kinds[0] == '(')
+    diag_help(g, "two lists: what it is made with, then what it is applied to: 'block B(units)(x) {'");
   strbuf_free(&expected);
 }
 
@@ -222,8 +246,8 @@ void parser_syntax_error(parser *p, const int *expected, int expected_count) {
   expectation e = {expected, expected_count};
   if (p->stopped || p->past[0].kind == BAD) // told by the scanner
     return;
-  if (report_open_body(p) || report_brackets(p) || report_dangling_operator(p) || report_operator(p) ||
-      report_bare_expression(p) || report_item(p, e) || report_statement_word(p))
+  if (report_open_body(p) || report_brackets(p) || report_dangling_operator(p) || report_bare_expression(p) ||
+      report_operator(p) || report_item(p, e) || report_statement_word(p))
     return;
   report_expectation(p, e);
 }
