@@ -1,6 +1,8 @@
 #ifndef NLM_CODEGEN_GEMM_PARTS_H
 #define NLM_CODEGEN_GEMM_PARTS_H
-// What the generated matrix product is made of; see gemm.h for the product itself.
+// What the generated matrix product is made of; see gemm.h for the product itself. All parts but the
+// outermost function are shared by the products of a module, so that a further product costs little to
+// compile.
 #include "codegen/gemm.h"
 
 enum {
@@ -12,14 +14,13 @@ enum {
 // A tile of rows x vectors accumulators in registers.
 typedef struct gemm_tile {
   unsigned rows, vectors;
-  bool masked;           // the last vector has `columns` active lanes only
-  const gemm_spec *spec; // transpose_a and the epilogue matter
+  bool masked; // the last vector has `columns` active lanes only
 } gemm_tile;
 
-// Arguments of a tile's function, in order; the extra ones of the epilogue follow.
+// Arguments of a tile's function, in order.
 typedef enum {
-  TILE_A,       // transpose_a: const real *, element (i, k) at a[k * step + i]; else const real *const rows[]
-  TILE_A_STEP,  // i64: transpose_a: leading dimension; else the first k, added to every row
+  TILE_ROWS,    // const real *const [rows]: element (i, k) of op(A) is rows[i][k * step]
+  TILE_STEP,    // i64
   TILE_B,       // const real *
   TILE_LDB,     // i64
   TILE_C,       // real *
@@ -27,20 +28,37 @@ typedef enum {
   TILE_K,       // i64
   TILE_COLUMNS, // i64: active lanes of the last vector
   TILE_LOAD_C,  // i1: chains start from C, not from 0
-  TILE_FINISH,  // i1: the chains end here, so the epilogue applies
-  TILE_ROW,     // i64: place of the tile in C, for the epilogue
-  TILE_COLUMN,
   TILE_ARGUMENTS
 } tile_argument;
 
 // Internal function of a tile, created at first use.
 LLVMValueRef gemm_tile_function(emitter *e, const gemm_tile *tile);
 
+// Arguments of the function that runs tiles over a block of C, in order; the index of gathered rows and the
+// extra parameters of the epilogue follow.
+typedef enum {
+  BLOCK_A, // whole matrix
+  BLOCK_LDA,
+  BLOCK_B, // op(B) at (k_first, column_first)
+  BLOCK_LDB,
+  BLOCK_C, // whole matrix
+  BLOCK_LDC,
+  BLOCK_ROW_FIRST,
+  BLOCK_ROW_END,
+  BLOCK_COLUMN_FIRST,
+  BLOCK_COLUMN_END,
+  BLOCK_K_FIRST,
+  BLOCK_K_COUNT,
+  BLOCK_LOAD_C, // i1: chains start from C, not from 0
+  BLOCK_FINISH, // i1: the chains end here, so the epilogue applies
+  BLOCK_ARGUMENTS
+} block_argument;
+
+// Internal function for the specification's way of reading A and its epilogue, created at first use.
+LLVMValueRef gemm_block_function(emitter *e, const gemm_spec *spec);
+
 // void (const real *B, i64 ldb, real *out, i64 K, i64 columns): copies K x columns elements of op(B) into
 // out[K][GEMM_PANEL_VECTORS * lanes], zeros behind the columns.
 LLVMValueRef gemm_pack_function(emitter *e, bool transpose_b);
-
-// Adds the suffix that distinguishes functions with different epilogues.
-const char *gemm_epilogue_suffix(const gemm_spec *spec);
 
 #endif

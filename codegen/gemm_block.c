@@ -1,0 +1,158 @@
+// Runs the tiles of a matrix product over a block of C: groups of rows, each over the block's columns.
+#include "codegen/gemm_parts.h"
+#include "support/diag.h"
+#include <stdio.h>
+
+enum { MAX_WIDTHS = 3, TILE_HEIGHTS = 4 };
+
+typedef struct row_tiles {
+  unsigned rows,
+      widths[MAX_WIDTHS]; // of whole vectors, descending, 0 ends; single masked vectors do the rest
+} row_tiles;
+
+// Accumulators, B and one broadcast fit the registers; eight chains or more where the shape allows.
+static const row_tiles tiles_32[TILE_HEIGHTS] = {{8, {2}}, {4, {2}}, {2, {4, 2}}, {1, {8, 4, 2}}};
+static const row_tiles tiles_16[TILE_HEIGHTS] = {{6, {2}}, {4, {2}}, {2, {4, 2}}, {1, {8, 4, 2}}};
+
+typedef struct block {
+  const gemm_spec *spec;
+  LLVMValueRef argument[BLOCK_ARGUMENTS];
+  LLVMValueRef index; // or NULL
+  LLVMValueRef extra[GEMM_MAX_EXTRA];
+  LLVMValueRef rows, step; // for the tiles
+} block;
+
+static void point_to_rows(emitter *e, const block *b, LLVMValueRef row, unsigned rows) {
+  LLVMValueRef lda = b->argument[BLOCK_LDA], k = b->argument[BLOCK_K_FIRST];
+  for (unsigned i = 0; i < rows; i++) {
+    LLVMValueRef which = emit_iadd(e, row, const_i64(e, i));
+    if (b->index)
+      which = emit_int_cast(e, emit_load(e, e->i32, emit_at(e, e->i32, b->index, which), 0, NULL), e->i64);
+    LLVMValueRef place = b->spec->transpose_a ? emit_iadd(e, emit_imul(e, k, lda), which)
+                                              : emit_iadd(e, emit_imul(e, which, lda), k);
+    LLVMValueRef pointer = emit_at(e, e->real, b->argument[BLOCK_A], place);
+    emit_store(e, pointer, emit_at(e, e->ptr, b->rows, const_i64(e, i)), 0, NULL);
+  }
+}
+
+static void call_tile(emitter *e, const block *b, gemm_tile tile, LLVMValueRef row, LLVMValueRef column) {
+  const LLVMValueRef *of_block = b->argument;
+  LLVMValueRef arguments[TILE_ARGUMENTS];
+  arguments[TILE_ROWS] = b->rows;
+  arguments[TILE_STEP] = b->step;
+  LLVMValueRef in_b = emit_isub(e, column, of_block[BLOCK_COLUMN_FIRST]);
+  arguments[TILE_B] = emit_at(e, e->real, of_block[BLOCK_B], in_b);
+  arguments[TILE_LDB] = of_block[BLOCK_LDB];
+  LLVMValueRef in_c = emit_iadd(e, emit_imul(e, row, of_block[BLOCK_LDC]), column);
+  arguments[TILE_C] = emit_at(e, e->real, of_block[BLOCK_C], in_c);
+  arguments[TILE_LDC] = of_block[BLOCK_LDC];
+  arguments[TILE_K] = of_block[BLOCK_K_COUNT];
+  arguments[TILE_COLUMNS] = emit_isub(e, of_block[BLOCK_COLUMN_END], column);
+  arguments[TILE_LOAD_C] = of_block[BLOCK_LOAD_C];
+  emit_call(e, gemm_tile_function(e, &tile), arguments, TILE_ARGUMENTS);
+}
+
+typedef struct finished_row {
+  const block *block;
+  LLVMValueRef row;
+} finished_row;
+
+static void finish_vector(emitter *e, LLVMValueRef index, LLVMValueRef mask, void *data) {
+  const finished_row *f = data;
+  const block *b = f->block;
+  LLVMValueRef column = emit_iadd(e, b->argument[BLOCK_COLUMN_FIRST], index);
+  LLVMValueRef place = emit_iadd(e, emit_imul(e, f->row, b->argument[BLOCK_LDC]), column);
+  LLVMValueRef at = emit_at(e, e->real, b->argument[BLOCK_C], place);
+  LLVMValueRef value = emit_masked_load(e, e->vector, at, mask, NULL);
+  value = b->spec->epilogue(e, value, f->row, column, mask, b->extra, b->spec->epilogue_data);
+  emit_masked_store(e, value, at, mask, NULL);
+}
+
+// The epilogue goes over the rows that have just been stored, while they are in the first-level cache.
+static void finish_rows(emitter *e, const block *b, LLVMValueRef first, LLVMValueRef rows) {
+  if (!b->spec->epilogue)
+    return;
+  branch finish;
+  loop l;
+  if_begin(e, &finish, b->argument[BLOCK_FINISH], "finish");
+  loop_begin(e, &l, "finished", first, emit_iadd(e, first, rows), const_i64(e, 1), NULL, 0, LOOP_PLAIN);
+  finished_row row = {b, l.index};
+  LLVMValueRef columns = emit_isub(e, b->argument[BLOCK_COLUMN_END], b->argument[BLOCK_COLUMN_FIRST]);
+  emit_vector_loop(e, "column", columns, finish_vector, &row);
+  loop_end(e, &l, NULL);
+  if_end(e, &finish);
+}
+
+static void run_over_columns(emitter *e, const block *b, const row_tiles *tiles, LLVMValueRef row) {
+  LLVMValueRef column = b->argument[BLOCK_COLUMN_FIRST], end = b->argument[BLOCK_COLUMN_END];
+  point_to_rows(e, b, row, tiles->rows);
+  loop l;
+  for (unsigned i = 0; i < MAX_WIDTHS && tiles->widths[i]; i++) {
+    int64_t columns = (int64_t)tiles->widths[i] * e->lanes;
+    LLVMValueRef last = emit_isub(e, end, const_i64(e, columns - 1));
+    loop_begin(e, &l, "columns", column, last, const_i64(e, columns), NULL, 0, LOOP_PLAIN);
+    call_tile(e, b, (gemm_tile){tiles->rows, tiles->widths[i], false}, row, l.index);
+    loop_end(e, &l, NULL);
+    column = l.index;
+  }
+  loop_begin(e, &l, "rest", column, end, const_i64(e, e->lanes), NULL, 0, LOOP_PLAIN);
+  call_tile(e, b, (gemm_tile){tiles->rows, 1, true}, row, l.index);
+  loop_end(e, &l, NULL);
+}
+
+static void run_over_rows(emitter *e, const block *b) {
+  const row_tiles *tiles = e->target->vector_registers >= 32 ? tiles_32 : tiles_16;
+  LLVMValueRef row = b->argument[BLOCK_ROW_FIRST], end = b->argument[BLOCK_ROW_END];
+  for (unsigned i = 0; i < TILE_HEIGHTS; i++) {
+    LLVMValueRef rows = const_i64(e, tiles[i].rows);
+    LLVMValueRef last = emit_isub(e, end, const_i64(e, tiles[i].rows - 1));
+    loop l;
+    loop_begin(e, &l, "rows", row, last, rows, NULL, 0, LOOP_PLAIN);
+    run_over_columns(e, b, &tiles[i], l.index);
+    loop_end(e, &l, NULL);
+    row = l.index;
+  }
+  LLVMValueRef first = b->argument[BLOCK_ROW_FIRST];
+  finish_rows(e, b, first, emit_isub(e, end, first));
+}
+
+LLVMValueRef gemm_block_function(emitter *e, const gemm_spec *spec) {
+  static const char *const names[BLOCK_ARGUMENTS] = {
+      "a",       "lda",          "b",          "ldb",     "c",       "ldc",    "row_first",
+      "row_end", "column_first", "column_end", "k_first", "k_count", "load_c", "finish"};
+  INVARIANT(!spec->epilogue || spec->epilogue_name);
+  char name[256];
+  snprintf(name, sizeof name, "gemm.block.%s%s%s",
+           spec->transpose_a ? "t"
+           : spec->gather_a  ? "g"
+                             : "n",
+           spec->epilogue ? "." : "", spec->epilogue ? spec->epilogue_name : "");
+  LLVMValueRef known = LLVMGetNamedFunction(e->module, name);
+  if (known)
+    return known;
+  LLVMTypeRef types[BLOCK_ARGUMENTS + 1 + GEMM_MAX_EXTRA];
+  for (unsigned i = 0; i < BLOCK_ARGUMENTS; i++)
+    types[i] = i == BLOCK_A || i == BLOCK_B || i == BLOCK_C ? e->ptr
+               : i == BLOCK_LOAD_C || i == BLOCK_FINISH     ? e->i1
+                                                            : e->i64;
+  unsigned count = BLOCK_ARGUMENTS, extra = spec->epilogue ? spec->extra_count : 0;
+  if (spec->gather_a)
+    types[count++] = e->ptr;
+  for (unsigned i = 0; i < extra; i++)
+    types[count + i] = spec->extra[i];
+  function_scope scope;
+  LLVMValueRef function =
+      function_begin(e, name, e->void_type, types, count + extra, FUNCTION_NOINLINE, &scope);
+  block b = {.spec = spec, .index = spec->gather_a ? LLVMGetParam(function, BLOCK_ARGUMENTS) : NULL};
+  for (unsigned i = 0; i < BLOCK_ARGUMENTS; i++)
+    b.argument[i] = parameter(e, i, names[i]);
+  for (unsigned i = 0; i < extra; i++)
+    b.extra[i] = LLVMGetParam(function, count + i);
+  parameter_attribute(function, BLOCK_C, "noalias");
+  b.rows = emit_stack(e, e->ptr, GEMM_MAX_ROWS, 8, "rows");
+  b.step = spec->transpose_a ? b.argument[BLOCK_LDA] : const_i64(e, 1);
+  run_over_rows(e, &b);
+  emit_return(e, NULL);
+  function_end(e, &scope);
+  return function;
+}
