@@ -1,0 +1,1 @@
+nlm_unit_test(test_text LIBS nlm)
