@@ -22,8 +22,8 @@ static bool complain(const char *format, const char *word) {
 }
 
 #define SETTER(field)                                                                                        \
-  static bool set_##field(options *o, const char *text) {                                                   \
-    o->field = text;                                                                                        \
+  static bool set_##field(options *o, const char *text) {                                                    \
+    o->field = text;                                                                                         \
     return true;                                                                                             \
   }
 SETTER(output)
@@ -36,8 +36,8 @@ SETTER(target)
 SETTER(model)
 
 #define FLAG(field)                                                                                          \
-  static bool set_##field(options *o, const char *text) {                                                   \
-    (void)text;                                                                                             \
+  static bool set_##field(options *o, const char *text) {                                                    \
+    (void)text;                                                                                              \
     o->field = true;                                                                                         \
     return true;                                                                                             \
   }
@@ -85,9 +85,9 @@ static bool known_pass(const char *name) {
 }
 
 #define PASS_SETTER(field)                                                                                   \
-  static bool set_##field(options *o, const char *text) {                                                   \
-    o->field = text;                                                                                        \
-    return known_pass(text);                                                                                \
+  static bool set_##field(options *o, const char *text) {                                                    \
+    o->field = text;                                                                                         \
+    return known_pass(text);                                                                                 \
   }
 PASS_SETTER(dump_before)
 PASS_SETTER(dump_after)

@@ -1,0 +1,143 @@
+#include "driver/compile.h"
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+double seconds_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static pipeline_options pipeline_of(const options *o, strbuf *dump, double *seconds, const char ***disabled) {
+  *disabled = xcalloc(o->disabled_passes.len + 1, sizeof **disabled);
+  for (size_t k = 0; k < o->disabled_passes.len; k++)
+    (*disabled)[k] = o->disabled_passes.data[k];
+  return (pipeline_options){.disabled = *disabled,
+                            .dump_before = o->dump_before,
+                            .dump_after = o->dump_after,
+                            .stop_after = o->stop_after,
+                            .verify = true,
+                            .dump = dump,
+                            .seconds = seconds};
+}
+
+static bool compile_program(compiled *c, const loaded *l, program_kind kind, const pipeline_options *how) {
+  double start = seconds_now();
+  program *p = lower_program(l->model, c->inputs, kind, NULL);
+  c->times.lower += seconds_now() - start;
+  compilation work = {.program = p};
+  bool finished = pipeline_run(&work, how);
+  c->programs[c->n_programs] = p;
+  c->schedules[c->n_programs++] = work.schedule;
+  return finished;
+}
+
+bool compile_programs(compiled *c, const loaded *l, const options *o, bool training) {
+  strbuf dump = {0};
+  const char **disabled;
+  pipeline_options how = pipeline_of(o, &dump, c->times.passes, &disabled);
+  c->inputs = program_inputs_of(l->model);
+  bool finished = compile_program(c, l, PROGRAM_INFER, &how);
+  if (training && l->model->training) {
+    finished = compile_program(c, l, PROGRAM_EVALUATE, &how) && finished;
+    finished = compile_program(c, l, PROGRAM_GRAD, &how) && finished;
+  }
+  fputs(strbuf_text(&dump), stdout);
+  strbuf_free(&dump);
+  free(disabled);
+  return finished;
+}
+
+int compile_code(compiled *c, const loaded *l, const options *o, const strbuf *weights) {
+  strbuf config = {0}, error = {0};
+  config_print(l->model, c->inputs, &config);
+  codegen_options how = {.cpu = o->cpu,
+                         .triple = o->target,
+                         .opt_level = o->opt_level,
+                         .f64 = o->f64,
+                         .prefix = o->prefix,
+                         .name = l->model->name,
+                         .source_hash = load_source_hash(l->unit),
+                         .compiler_version = NLM_VERSION,
+                         .config_json = strbuf_text(&config),
+                         .weights = weights && weights->len ? weights->data : NULL,
+                         .weights_bytes = weights ? weights->len : 0};
+  double start = seconds_now();
+  c->module = codegen_model(l->model, c->inputs, c->schedules, c->n_programs, l->unit->dims, &how, &error);
+  c->times.codegen += seconds_now() - start;
+  if (!c->module)
+    fprintf(stderr, "nlmc: %s\n", strbuf_text(&error));
+  strbuf_free(&config);
+  strbuf_free(&error);
+  return c->module ? EXIT_DONE : EXIT_WRONG_INPUT;
+}
+
+static void print_time(const char *what, double seconds) {
+  fprintf(stderr, "%10.3f ms  %s\n", 1e3 * seconds, what);
+}
+
+void compile_print_times(const compiled *c) {
+  print_time("reading and checking", c->times.load);
+  print_time("lowering", c->times.lower);
+  for (int k = 0; pass_table[k]; k++)
+    print_time(pass_table[k]->name, c->times.passes[k]);
+  print_time("code generation", c->times.codegen);
+  print_time("optimising, writing, linking", c->times.write);
+}
+
+void compile_free(compiled *c) {
+  codegen_free(c->module);
+  for (int k = 0; k < c->n_programs; k++)
+    program_free(c->programs[k]);
+  if (c->inputs)
+    program_inputs_free(c->inputs);
+  *c = (compiled){0};
+}
+
+char *output_beside(arena *a, const char *source, const char *extension) {
+  const char *slash = strrchr(source, '/'), *base = slash ? slash + 1 : source, *dot = strrchr(base, '.');
+  if (!strcmp(source, "-"))
+    return arena_printf(a, "model%s", extension);
+  size_t stem = dot && dot > base ? (size_t)(dot - source) : strlen(source);
+  return arena_printf(a, "%.*s%s", (int)stem, source, extension);
+}
+
+int write_output(const char *path, const strbuf *bytes) {
+  int failed = file_write_atomic(path, strbuf_text(bytes), bytes->len);
+  if (failed)
+    fprintf(stderr, "nlmc: cannot write %s: %s\n", path, strerror(-failed));
+  return failed ? EXIT_WRONG_INPUT : EXIT_DONE;
+}
+
+static void put_make_path(strbuf *out, const char *path) {
+  for (; *path; path++) {
+    if (*path == ' ' || *path == '#')
+      strbuf_putc(out, '\\');
+    if (*path == '$')
+      strbuf_putc(out, '$');
+    strbuf_putc(out, *path);
+  }
+}
+
+int write_depfile(const loaded *l, const options *o, const char *output) {
+  if (!o->depfile)
+    return EXIT_DONE;
+  const char **paths;
+  size_t n = load_dependencies(l->unit, &paths);
+  strbuf out = {0};
+  put_make_path(&out, output);
+  strbuf_putc(&out, ':');
+  for (size_t k = 0; k < n; k++) {
+    strbuf_putc(&out, ' ');
+    put_make_path(&out, paths[k]);
+  }
+  if (o->weights) {
+    strbuf_putc(&out, ' ');
+    put_make_path(&out, o->weights);
+  }
+  strbuf_putc(&out, '\n');
+  int code = write_output(o->depfile, &out);
+  strbuf_free(&out);
+  return code;
+}
