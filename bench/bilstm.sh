@@ -21,9 +21,12 @@ results=$work/results.tsv
 : >"$results"
 
 # PyTorch's defaults on Debian are many times slower: reference BLAS, one thread, memory returned at every step.
+capability=default
+! grep -qsw avx2 /proc/cpuinfo || capability=avx2
+! grep -qsw avx512f /proc/cpuinfo || capability=avx512
 torch() {
   env MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456 \
-    OMP_NUM_THREADS="$threads" OPENBLAS_NUM_THREADS="$threads" \
+    OMP_NUM_THREADS="$threads" OPENBLAS_NUM_THREADS="$threads" ATEN_CPU_CAPABILITY=$capability \
     LD_LIBRARY_PATH="/usr/lib/$(uname -m)-linux-gnu/openblas-openmp" \
     /usr/bin/python3 -B "$here/torch_bilstm.py" "$1" "$work" "$threads"
 }
