@@ -1,7 +1,9 @@
-// Loops of the matrix product around its tiles. Two ways through, chosen by the number of rows:
+// Loops of the matrix product around its tiles. Blocks of GEMM_BLOCK_K terms come outermost; within one there
+// are two ways, chosen by the number of rows:
 //   few rows:  every group of rows runs over all columns, B is read where it lies;
-//   many rows: blocks of K and of rows; each panel of B (GEMM_BLOCK_K x GEMM_PANEL_VECTORS vectors) is packed
-//              into the stack, where it stays in the first-level cache while the rows pass by.
+//   many rows: for each block of rows, each panel of B (GEMM_PANEL_VECTORS wide) is packed into the stack,
+//   where
+//              it stays in the first-level cache while the rows pass by.
 #include "codegen/gemm_parts.h"
 #include "support/diag.h"
 #include <stdio.h>
@@ -19,88 +21,93 @@ typedef struct product {
   LLVMValueRef scratch; // stack panel
 } product;
 
-static void call_block(emitter *e, const product *p, LLVMValueRef *arguments) {
+typedef struct block_call {
+  LLVMValueRef argument[BLOCK_ARGUMENTS + 1 + GEMM_MAX_EXTRA];
+} block_call;
+
+static void call_block(emitter *e, const product *p, block_call *call) {
   unsigned count = BLOCK_ARGUMENTS, extra = p->spec->epilogue ? p->spec->extra_count : 0;
-  arguments[BLOCK_A] = p->a;
-  arguments[BLOCK_LDA] = p->lda;
-  arguments[BLOCK_C] = p->c;
-  arguments[BLOCK_LDC] = p->ldc;
+  call->argument[BLOCK_A] = p->a;
+  call->argument[BLOCK_LDA] = p->lda;
+  call->argument[BLOCK_C] = p->c;
+  call->argument[BLOCK_LDC] = p->ldc;
   if (p->index)
-    arguments[count++] = p->index;
+    call->argument[count++] = p->index;
   for (unsigned i = 0; i < extra; i++)
-    arguments[count++] = p->extra[i];
-  emit_call(e, gemm_block_function(e, p->spec), arguments, count);
+    call->argument[count++] = p->extra[i];
+  emit_call(e, gemm_block_function(e, p->spec), call->argument, count);
 }
 
-static void emit_few_rows(emitter *e, const product *p) {
+static void emit_few_rows(emitter *e, const product *p, block_call call) {
   LLVMValueRef zero = const_i64(e, 0);
-  LLVMValueRef arguments[BLOCK_ARGUMENTS + 1 + GEMM_MAX_EXTRA] = {
-      [BLOCK_B] = p->b,
-      [BLOCK_LDB] = p->ldb,
-      [BLOCK_ROW_FIRST] = zero,
-      [BLOCK_ROW_END] = p->m,
-      [BLOCK_COLUMN_FIRST] = zero,
-      [BLOCK_COLUMN_END] = p->n,
-      [BLOCK_K_FIRST] = zero,
-      [BLOCK_K_COUNT] = p->k,
-      [BLOCK_LOAD_C] = const_i1(e, p->spec->accumulate),
-      [BLOCK_FINISH] = const_i1(e, true),
-  };
-  call_block(e, p, arguments);
+  call.argument[BLOCK_B] = emit_at(e, e->real, p->b, emit_imul(e, call.argument[BLOCK_K_FIRST], p->ldb));
+  call.argument[BLOCK_LDB] = p->ldb;
+  call.argument[BLOCK_ROW_FIRST] = zero;
+  call.argument[BLOCK_ROW_END] = p->m;
+  call.argument[BLOCK_COLUMN_FIRST] = zero;
+  call.argument[BLOCK_COLUMN_END] = p->n;
+  call_block(e, p, &call);
 }
 
-static void pack_panel(emitter *e, const product *p, const LLVMValueRef *block) {
-  LLVMValueRef column = block[BLOCK_COLUMN_FIRST], k = block[BLOCK_K_FIRST];
-  LLVMValueRef columns = emit_isub(e, block[BLOCK_COLUMN_END], column);
+static void pack_panel(emitter *e, const product *p, const block_call *call) {
+  LLVMValueRef column = call->argument[BLOCK_COLUMN_FIRST], k = call->argument[BLOCK_K_FIRST];
+  LLVMValueRef columns = emit_isub(e, call->argument[BLOCK_COLUMN_END], column);
   bool transposed = p->spec->transpose_b;
   LLVMValueRef line = emit_imul(e, transposed ? column : k, p->ldb);
   LLVMValueRef from = emit_at(e, e->real, p->b, emit_iadd(e, line, transposed ? k : column));
-  LLVMValueRef arguments[] = {from, p->ldb, p->scratch, block[BLOCK_K_COUNT], columns};
+  LLVMValueRef arguments[] = {from, p->ldb, p->scratch, call->argument[BLOCK_K_COUNT], columns};
   emit_call(e, gemm_pack_function(e, transposed), arguments, 5);
 }
 
-static void emit_many_rows(emitter *e, const product *p) {
+static void emit_many_rows(emitter *e, const product *p, block_call call) {
   LLVMValueRef zero = const_i64(e, 0), width = const_i64(e, GEMM_PANEL_VECTORS * e->lanes);
-  LLVMValueRef block_k = const_i64(e, GEMM_BLOCK_K), block_m = const_i64(e, BLOCK_ROWS);
-  LLVMValueRef arguments[BLOCK_ARGUMENTS + 1 + GEMM_MAX_EXTRA] = {
-      [BLOCK_B] = p->scratch, [BLOCK_LDB] = width};
-  loop over_k, over_m, over_n;
-  // Once at least, so that K = 0 still writes C.
-  LLVMValueRef k_end = emit_imax(e, p->k, const_i64(e, 1));
-  loop_begin(e, &over_k, "block_k", zero, k_end, block_k, NULL, 0, LOOP_PLAIN);
-  LLVMValueRef k_left = emit_isub(e, p->k, over_k.index);
-  LLVMValueRef later = emit_icompare(e, LLVMIntSGT, over_k.index, zero);
-  arguments[BLOCK_K_FIRST] = over_k.index;
-  arguments[BLOCK_K_COUNT] = emit_imin(e, k_left, block_k);
-  arguments[BLOCK_LOAD_C] = p->spec->accumulate ? const_i1(e, true) : later;
-  arguments[BLOCK_FINISH] = emit_icompare(e, LLVMIntSLE, k_left, block_k);
+  LLVMValueRef block_m = const_i64(e, BLOCK_ROWS);
+  loop over_m, over_n;
   loop_begin(e, &over_m, "block_m", zero, p->m, block_m, NULL, 0, LOOP_PLAIN);
-  arguments[BLOCK_ROW_FIRST] = over_m.index;
-  arguments[BLOCK_ROW_END] = emit_imin(e, emit_iadd(e, over_m.index, block_m), p->m);
   loop_begin(e, &over_n, "panel", zero, p->n, width, NULL, 0, LOOP_PLAIN);
-  arguments[BLOCK_COLUMN_FIRST] = over_n.index;
-  arguments[BLOCK_COLUMN_END] = emit_imin(e, emit_iadd(e, over_n.index, width), p->n);
-  pack_panel(e, p, arguments);
-  call_block(e, p, arguments);
+  call.argument[BLOCK_B] = p->scratch;
+  call.argument[BLOCK_LDB] = width;
+  call.argument[BLOCK_ROW_FIRST] = over_m.index;
+  call.argument[BLOCK_ROW_END] = emit_imin(e, emit_iadd(e, over_m.index, block_m), p->m);
+  call.argument[BLOCK_COLUMN_FIRST] = over_n.index;
+  call.argument[BLOCK_COLUMN_END] = emit_imin(e, emit_iadd(e, over_n.index, width), p->n);
+  pack_panel(e, p, &call);
+  call_block(e, p, &call);
   loop_end(e, &over_n, NULL);
   loop_end(e, &over_m, NULL);
-  loop_end(e, &over_k, NULL);
 }
 
-static void emit_product(emitter *e, product *p) {
-  p->scratch = emit_stack(e, e->real, (uint64_t)GEMM_BLOCK_K * GEMM_PANEL_VECTORS * e->lanes, 64, "panel");
+static void emit_block_of_k(emitter *e, const product *p, const block_call *call) {
   if (p->spec->transpose_b) {
-    emit_many_rows(e, p);
+    emit_many_rows(e, p, *call);
     return;
   }
   LLVMValueRef many = emit_icompare(e, LLVMIntSGE, p->m, const_i64(e, PACK_MIN_ROWS));
   LLVMValueRef deep = emit_icompare(e, LLVMIntSGE, p->k, const_i64(e, PACK_MIN_K));
   branch b;
   if_begin(e, &b, LLVMBuildAnd(e->builder, many, deep, ""), "many");
-  emit_many_rows(e, p);
+  emit_many_rows(e, p, *call);
   if_else(e, &b);
-  emit_few_rows(e, p);
+  emit_few_rows(e, p, *call);
   if_end(e, &b);
+}
+
+static void emit_product(emitter *e, product *p) {
+  LLVMValueRef zero = const_i64(e, 0), block_k = const_i64(e, GEMM_BLOCK_K);
+  p->scratch = emit_stack(e, e->real, (uint64_t)GEMM_BLOCK_K * GEMM_PANEL_VECTORS * e->lanes, 64, "panel");
+  // Once at least, so that K = 0 still writes C.
+  LLVMValueRef k_end = emit_imax(e, p->k, const_i64(e, 1));
+  loop over_k;
+  loop_begin(e, &over_k, "block_k", zero, k_end, block_k, NULL, 0, LOOP_PLAIN);
+  LLVMValueRef k_left = emit_isub(e, p->k, over_k.index);
+  LLVMValueRef later = emit_icompare(e, LLVMIntSGT, over_k.index, zero);
+  block_call call = {{NULL}};
+  call.argument[BLOCK_K_FIRST] = over_k.index;
+  call.argument[BLOCK_K_COUNT] = emit_imin(e, k_left, block_k);
+  call.argument[BLOCK_LOAD_C] = p->spec->accumulate ? const_i1(e, true) : later;
+  call.argument[BLOCK_FINISH] = emit_icompare(e, LLVMIntSLE, k_left, block_k);
+  emit_block_of_k(e, p, &call);
+  loop_end(e, &over_k, NULL);
 }
 
 // ---- functions

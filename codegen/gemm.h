@@ -9,9 +9,11 @@
 // has in any batch, and rows may be split over threads at will.
 #include "codegen/emitter.h"
 
-// Applied once to every finished element before it is stored. `value`: a scalar or a vector of consecutive
-// columns; `row`, `column`: i64 place in C of the first lane; `mask`: active lanes of a tail, else NULL;
-// `extra`: the extra parameters of the function. Returns the value to store. May store elsewhere (masked).
+// Applied once to every finished element, right after a block of C was stored and while it is in cache.
+// `value`: a vector of consecutive columns; `row`, `column`: i64 place in C of the first lane; `mask`: active
+// lanes of a tail, else NULL; `extra`: the extra parameters of the function. Returns the value to store. May
+// store elsewhere (masked). Columns arrive in pieces and in any order: an epilogue may not look at other
+// elements of C.
 typedef LLVMValueRef gemm_epilogue(emitter *e, LLVMValueRef value, LLVMValueRef row, LLVMValueRef column,
                                    LLVMValueRef mask, const LLVMValueRef *extra, void *data);
 
@@ -33,7 +35,7 @@ typedef struct gemm_spec {
 // The internal function of a specification, created at first use and found by name later:
 //   void (const real *A, i64 lda, const real *B, i64 ldb, real *C, i64 ldc, i64 M, i64 N, i64 K
 //         [, const int32_t *index] [, extra...])
-// C overlaps neither A nor B. Uses at most 80 KiB of stack; reentrant.
+// C overlaps neither A nor B. Uses at most 40 KiB of stack; reentrant.
 // K = 0 gives 0 or the old C (through the epilogue); M or N = 0 does nothing.
 // transpose_b repacks B at each call: for many small products with one B, transpose it once beforehand.
 LLVMValueRef gemm_function(emitter *e, const gemm_spec *spec);
