@@ -22,6 +22,7 @@ fresh_tree() {
   plant passes/fuse.c '#include "ir/graph.h"'
   plant codegen/module.c '#include <llvm-c/Core.h>'
   plant codegen/abi.c '#include "runtime/include/nlm/abi.h"'
+  plant codegen/rows.c '#include "nlm/abi.def"'
   plant runtime/kernels/gemm.c '#include <cblas.h>'
   plant runtime/session.c '#include "nlm/abi.h"'
   plant driver/main.c '#include "runtime/train.h"'
