@@ -1,0 +1,22 @@
+#include "ir/layers/activated.h"
+#include <string.h>
+
+lowered lower_activation(lowering *lw, lowered x, const char *name) {
+  if (!name || strcmp(name, "linear") == 0)
+    return x;
+  graph *g = lw->g;
+  lowered y = x;
+  y.data = activation_build(g, name, x.data);
+  if (x.fill_kind != FILL_NONE && !x.fill) { // zeros
+    shape row = x.data->shape;
+    row.rank--;
+    memmove(row.d, row.d + 1, (size_t)row.rank * sizeof *row.d);
+    x.fill = g_broadcast_to(g, g_real(g, 0), row);
+  }
+  y.fill = x.fill_kind == FILL_NONE ? NULL : activation_build(g, name, x.fill);
+  y.logits_kind = strcmp(name, "sigmoid") == 0   ? LOGITS_SIGMOID
+                  : strcmp(name, "softmax") == 0 ? LOGITS_SOFTMAX
+                                                 : LOGITS_NONE;
+  y.logits = y.logits_kind == LOGITS_NONE ? NULL : x.data;
+  return y;
+}
