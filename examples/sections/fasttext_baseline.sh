@@ -51,7 +51,7 @@ try() { # LR EPOCHS DIMENSION MIN_COUNT
     best=$reached best_lr=$1 best_epochs=$2 best_dimension=$3 best_count=$4
   fi
 }
-for lr in 0.1 0.25 0.5 1.0; do
+for lr in 0.25 0.5 1.0 2.0; do
   for epochs in 5 10 25; do try $lr $epochs 100 1; done
 done
 for dimension in 50 200; do try "$best_lr" "$best_epochs" $dimension 1; done
