@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 enum {
-  BLOCK_ROWS = 512,   // rows whose block of A stays in the second-level cache
+  BLOCK_ROWS = 256,   // rows whose block of A stays in the second-level cache
   PACK_MIN_ROWS = 64, // fewer rows do not repay packing
   PACK_MIN_K = 64,    // a shallow B stays in the first-level cache as it is
 };

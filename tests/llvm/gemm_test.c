@@ -198,7 +198,7 @@ static void check_flags(jit *j, real_kind kind, bool fused, unsigned flags, uint
     run_job(kind, fused, flags, size, run, state);
   }
   if (flags < GATHER)
-    run_job(kind, fused, flags, (shape){531, 37, 270}, run, state);
+    run_job(kind, fused, flags, (shape){261, 37, 270}, run, state);
 }
 
 static void check_transpose(jit *j, real_kind kind, uint64_t *state) {
