@@ -83,6 +83,13 @@ static void remember(parser *p, lexeme x) {
   p->past[0] = x;
 }
 
+// Takes the newest tokens out of the history again: they are about to be given once more.
+static void forget(parser *p, int count) {
+  size_t kept = HISTORY - (size_t)count;
+  memmove(p->past, p->past + count, kept * sizeof *p->past);
+  memset(p->past + kept, 0, (size_t)count * sizeof *p->past);
+}
+
 static void take(parser *p) {
   if (p->again.len) {
     remember(p, vec_pop(&p->again));
@@ -146,19 +153,26 @@ recovery parser_recover(parser *p, bool items) {
   if (!moved)
     return KEEP_TOKEN;
   vec_push(&p->again, p->past[0]);
+  forget(p, 1);
   return DROP_TOKEN;
 }
 
-void parser_reread(parser *p, int count, bool close_body) {
+bool parser_reread(parser *p, int count, bool close_body) {
+  const lexeme *first = &p->past[count - 1];
+  if (p->reread_end > first->offset)
+    return false;
+  p->reread_end = first->offset + first->bytes;
+  lexeme brace = *first;
   for (int i = 0; i < count; i++)
     vec_push(&p->again, p->past[i]);
+  forget(p, count);
   if (close_body) {
-    lexeme brace = p->past[count];
     brace.kind = '}';
     brace.fresh = false;
     vec_push(&p->again, brace);
     p->brackets.len = 0;
   }
+  return true;
 }
 
 const char *lexeme_shown(parser *p, const lexeme *x) {

@@ -21,7 +21,7 @@ typedef struct bracket {
   span at;
 } bracket;
 
-enum { HISTORY = 4 };
+enum { HISTORY = 8 };
 
 typedef struct parser {
   arena *mem;
@@ -36,6 +36,7 @@ typedef struct parser {
   lexeme past[HISTORY];                 // tokens given to the grammar, the newest first
   VEC(bracket) brackets;                // open at the newest token
   VEC(lexeme) again;                    // tokens to be given once more, the next one last
+  size_t reread_end;                    // tokens that begin before this offset were given twice
   bool pipe_seen[AST_MAX_BRACKETS + 1]; // by bracket depth: an arrow stands in the expression being read
   int minus_run;                        // `-` signs in a row
   int statement_column;                 // of the name that began the last statement
@@ -60,7 +61,8 @@ typedef enum { KEEP_TOKEN, DROP_TOKEN, GIVE_UP } recovery;
 // statement.
 recovery parser_recover(parser *p, bool items);
 // Plans to give the newest `count` tokens once more, after closing the body that is open if `close_body`.
-void parser_reread(parser *p, int count, bool close_body);
+// False if that was done for them before: nothing changes then, so that reading always goes on.
+bool parser_reread(parser *p, int count, bool close_body);
 void parser_stop(parser *p);                          // nothing more is reported; the next token is the end
 const char *lexeme_shown(parser *p, const lexeme *x); // as in messages: 'x', "the end of the file"
 

@@ -53,12 +53,15 @@ static bool report_open_body(parser *p) {
   size_t open = p->brackets.len - braces;
   if (!begins || !word->fresh || found->fresh || open == 0 || !p->brackets.data[0].body)
     return false;
-  const bracket *inner = &p->brackets.data[open - 1];
-  diag *g = parser_error(p, inner->at, "'%c' is not closed", inner->open);
-  diag_note(g, word->at, "'%s' begins here, where it was still open", word->text);
-  parser_reread(p, 2, true);
+  bracket inner = p->brackets.data[open - 1];
+  span place = word->at, brace = found->at;
+  const char *text = word->text;
+  if (!parser_reread(p, 2, true))
+    return false;
+  diag *g = parser_error(p, inner.at, "'%c' is not closed", inner.open);
+  diag_note(g, place, "'%s' begins here, where it was still open", text);
   if (braces) {
-    bracket body = {'{', true, found->at};
+    bracket body = {'{', true, brace};
     vec_push(&p->brackets, body);
   }
   return true;
@@ -95,8 +98,11 @@ static bool dangles_before(parser *p, int back) {
   if (!word->fresh || !token_is_name(word->kind) ||
       !(is_operator(op->kind) || is_comparison(op->kind) || op->kind == '='))
     return false;
-  parser_error(p, op->at, "expected %s after %s", what_follows(op->kind), lexeme_shown(p, op));
-  parser_reread(p, back + 1, false);
+  lexeme dangling = *op;
+  if (!parser_reread(p, back + 1, false))
+    return false;
+  parser_error(p, dangling.at, "expected %s after %s", what_follows(dangling.kind),
+               lexeme_shown(p, &dangling));
   return true;
 }
 
