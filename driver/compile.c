@@ -95,12 +95,12 @@ void compile_free(compiled *c) {
   *c = (compiled){0};
 }
 
-char *output_beside(arena *a, const char *source, const char *extension) {
-  const char *slash = strrchr(source, '/'), *base = slash ? slash + 1 : source, *dot = strrchr(base, '.');
-  if (!strcmp(source, "-"))
+char *output_beside(arena *a, const char *path, const char *extension) {
+  const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+  if (!strcmp(path, "-"))
     return arena_printf(a, "model%s", extension);
-  size_t stem = dot && dot > base ? (size_t)(dot - source) : strlen(source);
-  return arena_printf(a, "%.*s%s", (int)stem, source, extension);
+  size_t stem = dot && dot > base ? (size_t)(dot - path) : strlen(path);
+  return arena_printf(a, "%.*s%s", (int)stem, path, extension);
 }
 
 int write_output(const char *path, const strbuf *bytes) {
@@ -123,7 +123,7 @@ static void put_make_path(strbuf *out, const char *path) {
 int write_depfile(const loaded *l, const options *o, const char *output) {
   if (!o->depfile)
     return EXIT_DONE;
-  const char **paths;
+  const char *const *paths;
   size_t n = load_dependencies(l->unit, &paths);
   strbuf out = {0};
   put_make_path(&out, output);
