@@ -1,1 +1,5 @@
 nlm_unit_test(test_text LIBS nlm)
+nlm_unit_test(test_dataset LIBS nlm)
+nlm_unit_test(test_npy LIBS nlm)
+nlm_unit_test(test_weights LIBS nlm)
+nlm_unit_test(test_reader LIBS nlm)
