@@ -81,7 +81,9 @@ static bool returns_last_step(const layer *l) {
 }
 
 static const layer *recurrent_of(const layer *l) {
-  return l->def->traits & LAYER_RECURRENT ? l : l->children[0];
+  while (!(l->def->traits & LAYER_RECURRENT))
+    l = l->children[0];
+  return l;
 }
 
 static void explain_axes(layer_call *call, diag *d, const tensor *input) {

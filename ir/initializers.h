@@ -1,9 +1,11 @@
 #ifndef NLM_IR_INITIALIZERS_H
 #define NLM_IR_INITIALIZERS_H
-// Initializers by Keras's names: functions (glorot_uniform) and classes with arguments (VarianceScaling(scale = 2.0)).
+// Initializers by Keras's names: functions (glorot_uniform) and classes with arguments (VarianceScaling(scale
+// = 2.0)).
 #include "ir/model.h"
 
-// Reads an initializer argument. false after reporting an unknown name or bad arguments; `what` names the owner
+// Reads an initializer argument. false after reporting an unknown name or bad arguments; `what` names the
+// owner
 // ("Dense: kernel_initializer").
 bool initializer_bind(arena *a, diags *d, const char *what, const value *v, initializer *out);
 

@@ -218,6 +218,8 @@ static bool has_poison(const application *app) {
 static bool check_inputs(layer_call *call) {
   const layer_def *def = call->layer->def;
   int n = call->n_inputs;
+  for (int k = 0; k < 3; k++)
+    n += call->layer->operand[k].given;
   if (n >= def->min_inputs && (def->max_inputs < 0 || n <= def->max_inputs))
     return true;
   if (def->max_inputs == def->min_inputs)

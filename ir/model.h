@@ -93,7 +93,7 @@ struct layer {
   VEC(application *) applications;
   bool trainable;
   model *model;
-  operand_number operand[2]; // operators: numbers at the left and right side
+  operand_number operand[3]; // operators and functions: the numbers among the operands, by position
   void *data;                // the layer's own, set in build
 };
 
@@ -185,8 +185,12 @@ application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const ch
 // divide, less, …). op: "+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "neg". Operands: VALUE_OBJECT
 // tensors or numbers.
 tensor *model_apply_operator(model *m, const char *op, const value *a, const value *b, span at);
-// Functions: activations and math by name (relu(x), abs(x)); NULL if `name` is no function.
+// Functions: activations and math by name (relu(x), abs(x), Where(c, a, b), mean(x, axis = time)). `call`:
+// the call as written, tensors among its arguments as VALUE_OBJECT (object_kinds 0, object = tensor *), or
+// NULL for a bare name behind a pipe; `inputs`: tensors piped in, which come before the call's own. Poison
+// after an error; an unknown name is ICE.
 bool is_function_name(const char *name);
+const char *function_suggest(const char *name); // nearest name or NULL
 tensor *model_apply_function(model *m, const char *name, const value *call, tensor *const *inputs,
                              int n_inputs, span at);
 
