@@ -30,7 +30,8 @@ static void mark_operands(unsigned char *mark, const node *n) {
   mark_all(mark, b->state_param, b->n_state);
 }
 
-size_t graph_reachable(const graph *g, node *const *roots, size_t n_roots, node ***list) {
+// As graph_reachable, but not through the nodes that have a replacement in `stop` (by node id; may be NULL).
+static size_t reach(const graph *g, node *const *roots, size_t n_roots, node *const *stop, node ***list) {
   unsigned char *mark = xcalloc(g->n_nodes + 1, 1);
   for (size_t k = 0; k < n_roots; k++)
     if (roots[k])
@@ -38,7 +39,8 @@ size_t graph_reachable(const graph *g, node *const *roots, size_t n_roots, node 
   size_t n = 0;
   for (size_t id = g->n_nodes; id-- > 0;)
     if (mark[id]) {
-      mark_operands(mark, g->nodes[id]);
+      if (!stop || !stop[id])
+        mark_operands(mark, g->nodes[id]);
       n++;
     }
   *list = xmalloc(n * sizeof **list + 1);
@@ -48,6 +50,10 @@ size_t graph_reachable(const graph *g, node *const *roots, size_t n_roots, node 
       (*list)[n++] = g->nodes[id];
   free(mark);
   return n;
+}
+
+size_t graph_reachable(const graph *g, node *const *roots, size_t n_roots, node ***list) {
+  return reach(g, roots, n_roots, NULL, list);
 }
 
 // ---- rebuilding
@@ -246,9 +252,6 @@ static bool depends(graph *g, const node *n) {
 void graph_substitute(graph *g, node **values, size_t n_values, node *const *from, node *const *to,
                       size_t n_from) {
   rewriting r, *outer = *graph_rewriting(g);
-  node **list;
-  size_t n = graph_reachable(g, values, n_values, &list);
-  node **in = xmalloc(sizeof *in * (size_t)most_operands(list, n));
   int n_labels;
   const char *const *labels = graph_labels(g, &n_labels);
   begin_rewriting(g, &r);
@@ -258,6 +261,9 @@ void graph_substitute(graph *g, node **values, size_t n_values, node *const *fro
     if (from[k]->shape.rank > 0 && to[k]->shape.rank > 0)
       rewriting_equate(g, from[k]->shape.d[0], to[k]->shape.d[0]);
   }
+  node **list;
+  size_t n = reach(g, values, n_values, r.map, &list);
+  node **in = xmalloc(sizeof *in * (size_t)most_operands(list, n));
   for (size_t k = 0; k < n; k++) {
     if (r.map[list[k]->id] || !depends(g, list[k]))
       continue;

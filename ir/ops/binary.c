@@ -1,5 +1,5 @@
 // Elementwise ops of two and three operands. Operands of a node have equal shapes; the builders broadcast.
-#include "ir/op.h"
+#include "ir/autodiff.h"
 #include <math.h>
 
 static bool is_comparison(op_code op) {
@@ -248,17 +248,79 @@ node *g_select(graph *g, node *condition, node *a, node *b) {
   return graph_intern(g, &n);
 }
 
-#define BINARY(name) const op_rules op_rules_##name = {.shape = binary_shape, .fold = binary_fold}
-BINARY(add);
-BINARY(sub);
-BINARY(mul);
-BINARY(div);
-BINARY(pow);
-BINARY(min);
-BINARY(max);
-BINARY(lt);
-BINARY(le);
-BINARY(eq);
-BINARY(and);
-BINARY(or);
-const op_rules op_rules_select = {.shape = select_shape, .fold = select_fold};
+// ---- VJPs
+
+static void add_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], dy);
+  adjoint_add(a, y->in[1], dy);
+}
+
+static void sub_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], dy);
+  if (adjoint_wanted(a, y->in[1]))
+    adjoint_add(a, y->in[1], g_unary(a->g, OP_NEG, dy));
+}
+
+static void mul_vjp(adjoint *a, node *y, node *dy) {
+  for (int k = 0; k < 2; k++)
+    if (adjoint_wanted(a, y->in[k]))
+      adjoint_add(a, y->in[k], g_mul(a->g, dy, y->in[1 - k]));
+}
+
+static void div_vjp(adjoint *a, node *y, node *dy) {
+  node *quotient = g_div(a->g, dy, y->in[1]);
+  adjoint_add(a, y->in[0], quotient);
+  if (adjoint_wanted(a, y->in[1]))
+    adjoint_add(a, y->in[1], g_unary(a->g, OP_NEG, g_mul(a->g, quotient, y)));
+}
+
+// x^p: by x, p x^(p-1) and 0 where p is 0; by p, x^p log x and 0 where x is not positive (TensorFlow's rule).
+static void pow_vjp(adjoint *a, node *y, node *dy) {
+  graph *g = a->g;
+  node *x = y->in[0], *p = y->in[1], *zero = g_real(g, 0), *one = g_real(g, 1);
+  if (adjoint_wanted(a, x)) {
+    node *slope = g_mul(g, p, g_binary(g, OP_POW, x, g_sub(g, p, one)));
+    slope = g_select(g, g_binary(g, OP_EQ, p, zero), zero, slope);
+    adjoint_add(a, x, g_mul(g, dy, slope));
+  }
+  if (adjoint_wanted(a, p)) {
+    node *positive = g_binary(g, OP_LT, zero, x);
+    node *log_x = g_select(g, positive, g_unary(g, OP_LOG, g_select(g, positive, x, one)), zero);
+    adjoint_add(a, p, g_mul(g, dy, g_mul(g, y, log_x)));
+  }
+}
+
+// All to the operand that was taken; at a tie that is the first.
+static void extreme_vjp(adjoint *a, node *y, node *dy) {
+  graph *g = a->g;
+  bool max = y->op == OP_MAX;
+  node *first = g_binary(g, OP_LE, y->in[max ? 1 : 0], y->in[max ? 0 : 1]), *zero = g_real(g, 0);
+  if (adjoint_wanted(a, y->in[0]))
+    adjoint_add(a, y->in[0], g_select(g, first, dy, zero));
+  if (adjoint_wanted(a, y->in[1]))
+    adjoint_add(a, y->in[1], g_select(g, first, zero, dy));
+}
+
+static void select_vjp(adjoint *a, node *y, node *dy) {
+  node *zero = g_real(a->g, 0);
+  if (adjoint_wanted(a, y->in[1]))
+    adjoint_add(a, y->in[1], g_select(a->g, y->in[0], dy, zero));
+  if (adjoint_wanted(a, y->in[2]))
+    adjoint_add(a, y->in[2], g_select(a->g, y->in[0], zero, dy));
+}
+
+#define BINARY(name, rule)                                                                                   \
+  const op_rules op_rules_##name = {.shape = binary_shape, .fold = binary_fold, .vjp = rule}
+BINARY(add, add_vjp);
+BINARY(sub, sub_vjp);
+BINARY(mul, mul_vjp);
+BINARY(div, div_vjp);
+BINARY(pow, pow_vjp);
+BINARY(min, extreme_vjp);
+BINARY(max, extreme_vjp);
+BINARY(lt, NULL); // integers carry no gradient
+BINARY(le, NULL);
+BINARY(eq, NULL);
+BINARY(and, NULL);
+BINARY(or, NULL);
+const op_rules op_rules_select = {.shape = select_shape, .fold = select_fold, .vjp = select_vjp};

@@ -1,5 +1,5 @@
 // Ops that move rows through an index vector: gather, scatter, one_hot, check_ids.
-#include "ir/op.h"
+#include "ir/autodiff.h"
 
 static bool pack_part_nonnegative(int64_t k) {
   return k != PACK_INVERSE && k != PACK_CARRY;
@@ -159,7 +159,73 @@ node *g_check_ids(graph *g, node *ids, node *positions_or_null, int64_t bound, i
   return graph_intern(g, &n);
 }
 
-const op_rules op_rules_gather = {.shape = gather_shape, .fold = gather_fold};
-const op_rules op_rules_scatter = {.shape = scatter_shape, .fold = scatter_fold};
-const op_rules op_rules_one_hot = {.shape = one_hot_shape};
+// ---- VJPs
+
+static node *unique_sums(graph *g, node *dy, node *unique) {
+  return g_segment(g, OP_SEGMENT_SUM, dy, g_part(g, unique, UNIQUE_STARTS), g_part(g, unique, UNIQUE_INVERSE),
+                   g_part(g, unique, UNIQUE_ORDER), 0);
+}
+
+// An index that may hold -1 is counted from 1, so that its zero rows form a group of their own, which the
+// scatter then skips.
+node *table_gradient(graph *g, node *dy, node *index, const dim *rows) {
+  if (index_is_nonnegative(index)) {
+    node *unique = g_unique_dim(g, index, rows);
+    return g_scatter(g, unique_sums(g, dy, unique), g_part(g, unique, UNIQUE_VALUES), rows);
+  }
+  node *one = g_int(g, 1);
+  node *unique = g_unique_dim(g, g_add(g, index, one), dim_add(g->dims, rows, dim_const(g->dims, 1)));
+  node *ids = g_sub(g, g_part(g, unique, UNIQUE_VALUES), one);
+  return g_scatter(g, unique_sums(g, dy, unique), ids, rows);
+}
+
+// The gradient through an index whose grouping is known: a part of a packing or of a unique. Else NULL.
+static node *grouped_gradient(graph *g, node *dy, const node *index, const dim *rows) {
+  if (index->op != OP_PART)
+    return NULL;
+  node *multi = index->in[0];
+  if (multi->op == OP_UNIQUE) {
+    if (index->i[0] == UNIQUE_VALUES)
+      return g_scatter(g, dy, (node *)index, rows);
+    return index->i[0] == UNIQUE_INVERSE && rows == unique_count(multi) ? unique_sums(g, dy, multi) : NULL;
+  }
+  if (multi->op != OP_PACK)
+    return NULL;
+  static const int opposite[PACK_PARTS] = {
+      [PACK_ROWS] = PACK_INVERSE, [PACK_INVERSE] = PACK_ROWS, [PACK_ORDER] = PACK_RANK,
+      [PACK_RANK] = PACK_ORDER,   [PACK_TM_RM] = PACK_RM_TM,  [PACK_RM_TM] = PACK_TM_RM};
+  int64_t k = index->i[0];
+  if (k == PACK_EXAMPLE && rows == pack_batch(multi))
+    return g_segment(g, OP_SEGMENT_SUM, dy, g_part(g, multi, PACK_OFFSETS), (node *)index, NULL, 0);
+  if (k == PACK_EXAMPLE || k == PACK_OFFSETS || k == PACK_STEP_OFFSETS || k == PACK_CARRY)
+    return NULL;
+  node *back = g_part(g, multi, opposite[k]);
+  return back->shape.d[0] == rows ? g_gather(g, dy, back, (node *)(k >= PACK_ORDER ? index : NULL)) : NULL;
+}
+
+static void gather_vjp(adjoint *a, node *y, node *dy) {
+  graph *g = a->g;
+  node *table = y->in[0], *index = y->in[1];
+  if (!adjoint_wanted(a, table))
+    return;
+  if (y->n_in == 3) {
+    adjoint_add(a, table, g_gather(g, dy, y->in[2], index));
+    return;
+  }
+  if (index->shape.rank != 1) {
+    shape flat = shape_of(1, shape_elements(g->dims, &index->shape));
+    index = g_reshape(g, index, flat);
+    dy = g_reshape(g, dy, shape_join(&flat, &table->shape, 1));
+  }
+  node *grouped = grouped_gradient(g, dy, index, table->shape.d[0]);
+  adjoint_add(a, table, grouped ? grouped : table_gradient(g, dy, index, table->shape.d[0]));
+}
+
+static void scatter_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_gather(a->g, dy, y->in[1], NULL));
+}
+
+const op_rules op_rules_gather = {.shape = gather_shape, .fold = gather_fold, .vjp = gather_vjp};
+const op_rules op_rules_scatter = {.shape = scatter_shape, .fold = scatter_fold, .vjp = scatter_vjp};
+const op_rules op_rules_one_hot = {.shape = one_hot_shape}; // integers carry no gradient
 const op_rules op_rules_check_ids = {.shape = check_ids_shape, .fold = check_ids_fold};

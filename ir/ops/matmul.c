@@ -1,5 +1,5 @@
 // Matrix products.
-#include "ir/op.h"
+#include "ir/autodiff.h"
 
 static const char *matmul_shape(graph *g, node *n) {
   (void)g;
@@ -51,4 +51,30 @@ node *g_matmul(graph *g, node *a, node *b, bool transpose_a, bool transpose_b) {
   return graph_intern(g, &n);
 }
 
-const op_rules op_rules_matmul = {.shape = matmul_shape, .fold = matmul_fold};
+static node *swap_last_two(graph *g, node *x) {
+  int permutation[MAX_RANK], r = x->shape.rank;
+  for (int k = 0; k < r; k++)
+    permutation[k] = k < r - 2 ? k : 2 * r - 3 - k;
+  return g_transpose(g, x, permutation);
+}
+
+// With A and B the operands as multiplied: dA = dY B^T, dB = A^T dY, each transposed as it is stored.
+static void matmul_vjp(adjoint *w, node *y, node *dy) {
+  graph *g = w->g;
+  node *a = y->in[0], *b = y->in[1];
+  bool ta = y->i[0] != 0, tb = y->i[1] != 0, shared = b->shape.rank < a->shape.rank;
+  if (adjoint_wanted(w, a)) {
+    if (!ta)
+      adjoint_add(w, a, g_matmul(g, dy, b, false, !tb));
+    else if (!shared)
+      adjoint_add(w, a, g_matmul(g, b, dy, tb, true));
+    else
+      adjoint_add(w, a, swap_last_two(g, g_matmul(g, dy, b, false, !tb)));
+  }
+  if (adjoint_wanted(w, b)) {
+    node *db = tb ? g_matmul(g, dy, a, true, ta) : g_matmul(g, a, dy, !ta, false);
+    adjoint_add(w, b, shared ? g_reduce_sum(g, db, (1u << (a->shape.rank - 2)) - 1) : db);
+  }
+}
+
+const op_rules op_rules_matmul = {.shape = matmul_shape, .fold = matmul_fold, .vjp = matmul_vjp};

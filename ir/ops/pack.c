@@ -1,6 +1,6 @@
 // Ops with several results that give run-time counts: unique, pack; and the op that names one of the results.
 // The run-time dims belong to the node: building the same node again finds it, dims included.
-#include "ir/op.h"
+#include "ir/autodiff.h"
 #include <string.h>
 
 static const char *multi_shape(graph *g, node *n) {
@@ -167,12 +167,18 @@ static const char *part_shape(graph *g, node *n) {
   return NULL;
 }
 
-// Without a mask the orders of rows and examples are the given ones; a state that is never replaced stays.
+// Without a mask the orders of rows and examples are the given ones; a state that is never replaced stays, a
+// sequence handed through is itself.
 static node *part_fold(graph *g, const node *n) {
   const node *multi = n->in[0];
   if (multi->op == OP_SCAN) {
     const scan_body *b = scan_body_of(multi);
-    return n->i[0] < b->n_state && b->next[n->i[0]] == b->state_param[n->i[0]] ? b->init[n->i[0]] : NULL;
+    if (n->i[0] < b->n_state)
+      return b->next[n->i[0]] == b->state_param[n->i[0]] ? b->init[n->i[0]] : NULL;
+    for (int k = 0; k < b->n_seq; k++)
+      if (b->out[n->i[0] - b->n_state] == b->seq_param[k])
+        return b->seq[k];
+    return NULL;
   }
   if (multi->op != OP_PACK || !pack_is_dense(multi))
     return NULL;
@@ -188,7 +194,11 @@ static node *part_fold(graph *g, const node *n) {
   }
 }
 
-const op_rules op_rules_part = {.shape = part_shape, .fold = part_fold};
+static void part_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add_part(a, y->in[0], (int)y->i[0], dy);
+}
+
+const op_rules op_rules_part = {.shape = part_shape, .fold = part_fold, .vjp = part_vjp};
 
 node *g_part(graph *g, node *multi, int k) {
   node n = {.op = OP_PART, .n_in = 1, .in = &multi, .i = {k}};

@@ -1,5 +1,5 @@
 // Reductions over axes and over segments of rows.
-#include "ir/op.h"
+#include "ir/autodiff.h"
 
 static const char *reduce_shape(graph *g, node *n) {
   (void)g;
@@ -105,7 +105,44 @@ node *g_segment(graph *g, op_code op, node *x, node *starts, node *group, node *
   return graph_intern(g, &n);
 }
 
-const op_rules op_rules_reduce_sum = {.shape = reduce_shape, .fold = reduce_fold};
-const op_rules op_rules_reduce_max = {.shape = reduce_shape, .fold = reduce_fold};
-const op_rules op_rules_segment_sum = {.shape = segment_shape, .fold = segment_fold};
-const op_rules op_rules_segment_max = {.shape = segment_shape, .fold = segment_fold};
+// ---- VJPs
+
+// A reduced value, repeated over the axes that went.
+static node *expand(graph *g, node *value, const node *reduction) {
+  int axes[MAX_RANK];
+  const shape *s = &reduction->in[0]->shape;
+  for (int k = 0, kept = 0; k < s->rank; k++)
+    axes[k] = reduction->i[0] >> k & 1 ? -1 : kept++;
+  return g_broadcast(g, value, *s, axes);
+}
+
+static void reduce_sum_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], expand(a->g, dy, y));
+}
+
+// Split equally among the elements that reach the maximum (TensorFlow's rule).
+static void reduce_max_vjp(adjoint *a, node *y, node *dy) {
+  graph *g = a->g;
+  node *hit = g_binary(g, OP_EQ, y->in[0], expand(g, y, y));
+  node *count = g_reduce_sum(g, g_cast(g, hit, REAL), (unsigned)y->i[0]);
+  adjoint_add(a, y->in[0], g_select(g, hit, expand(g, g_div(g, dy, count), y), g_real(g, 0)));
+}
+
+static void segment_sum_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_gather(a->g, dy, y->in[2], NULL));
+}
+
+static void segment_max_vjp(adjoint *a, node *y, node *dy) {
+  graph *g = a->g;
+  node *group = y->in[2], *order = y->n_in == 4 ? y->in[3] : NULL;
+  node *hit = g_binary(g, OP_EQ, y->in[0], g_gather(g, y, group, NULL));
+  node *count = g_segment(g, OP_SEGMENT_SUM, g_cast(g, hit, REAL), y->in[1], group, order, 0);
+  count = g_binary(g, OP_MAX, count, g_real(g, 1)); // empty segments have no element to divide among
+  node *share = g_gather(g, g_div(g, dy, count), group, NULL);
+  adjoint_add(a, y->in[0], g_select(g, hit, share, g_real(g, 0)));
+}
+
+const op_rules op_rules_reduce_sum = {.shape = reduce_shape, .fold = reduce_fold, .vjp = reduce_sum_vjp};
+const op_rules op_rules_reduce_max = {.shape = reduce_shape, .fold = reduce_fold, .vjp = reduce_max_vjp};
+const op_rules op_rules_segment_sum = {.shape = segment_shape, .fold = segment_fold, .vjp = segment_sum_vjp};
+const op_rules op_rules_segment_max = {.shape = segment_shape, .fold = segment_fold, .vjp = segment_max_vjp};

@@ -1,5 +1,5 @@
 // Ops that cut and join along one axis: slice, concat, pad.
-#include "ir/op.h"
+#include "ir/autodiff.h"
 #include <stdlib.h>
 
 static bool other_extents_equal(const shape *a, const shape *b, int axis) {
@@ -192,6 +192,60 @@ node *g_pad(graph *g, node *x, int axis, int64_t before, const dim *size, double
   return graph_intern(g, &n);
 }
 
-const op_rules op_rules_slice = {.shape = slice_shape, .fold = slice_fold};
-const op_rules op_rules_concat = {.shape = concat_shape, .fold = concat_fold};
-const op_rules op_rules_pad = {.shape = pad_shape, .fold = pad_fold};
+// ---- VJPs
+
+// dy with step - 1 zeros between its entries along an axis: extent (n - 1) * step + 1.
+static node *spread(graph *g, node *dy, int axis, int64_t step) {
+  const dim *n = dy->shape.d[axis], *wide = dim_mul(g->dims, n, dim_const(g->dims, step));
+  INVARIANT(dy->shape.rank < MAX_RANK);
+  shape split = dy->shape;
+  split.rank++;
+  for (int k = dy->shape.rank; k > axis + 1; k--)
+    split.d[k] = dy->shape.d[k - 1];
+  split.d[axis + 1] = dim_const(g->dims, 1);
+  node *padded = g_pad(g, g_reshape(g, dy, split), axis + 1, 0, dim_const(g->dims, step), 0);
+  node *joined = g_reshape(g, padded, shape_with(&dy->shape, axis, wide));
+  return g_slice(g, joined, axis, 0, dim_sub_const(g->dims, wide, step - 1), 1);
+}
+
+static void slice_vjp(adjoint *a, node *y, node *dy) {
+  int axis = (int)y->i[0];
+  if (y->i[2] != 1)
+    dy = spread(a->g, dy, axis, y->i[2]);
+  adjoint_add(a, y->in[0], g_pad(a->g, dy, axis, y->i[1], y->in[0]->shape.d[axis], 0));
+}
+
+// A slice starts at a constant; where the parts before it have symbolic extents, one cut after the other
+// is taken from the end, by reversing.
+static node *cut(graph *g, node *dy, const node *y, int k) {
+  int axis = (int)y->i[0];
+  int64_t start = 0, extent;
+  int j = 0;
+  while (j < k && dim_is_const(y->in[j]->shape.d[axis], &extent)) {
+    start += extent;
+    j++;
+  }
+  const dim *size = y->in[k]->shape.d[axis];
+  if (j == k)
+    return g_slice(g, dy, axis, start, size, 1);
+  const dim *rest = dim_const(g->dims, 0);
+  for (j = k; j < y->n_in; j++)
+    rest = dim_add(g->dims, rest, y->in[j]->shape.d[axis]);
+  node *tail = g_reverse(g, g_slice(g, g_reverse(g, dy, axis), axis, 0, rest, 1), axis);
+  return g_slice(g, tail, axis, 0, size, 1);
+}
+
+static void concat_vjp(adjoint *a, node *y, node *dy) {
+  for (int k = 0; k < y->n_in; k++)
+    if (adjoint_wanted(a, y->in[k]))
+      adjoint_add(a, y->in[k], cut(a->g, dy, y, k));
+}
+
+static void pad_vjp(adjoint *a, node *y, node *dy) {
+  int axis = (int)y->i[0];
+  adjoint_add(a, y->in[0], g_slice(a->g, dy, axis, y->i[1], y->in[0]->shape.d[axis], 1));
+}
+
+const op_rules op_rules_slice = {.shape = slice_shape, .fold = slice_fold, .vjp = slice_vjp};
+const op_rules op_rules_concat = {.shape = concat_shape, .fold = concat_fold, .vjp = concat_vjp};
+const op_rules op_rules_pad = {.shape = pad_shape, .fold = pad_fold, .vjp = pad_vjp};

@@ -1,5 +1,5 @@
 // Elementwise ops of one operand.
-#include "ir/op.h"
+#include "ir/autodiff.h"
 #include <math.h>
 
 static const char *unary_shape(graph *g, node *n) {
@@ -69,6 +69,17 @@ static node *unary_fold(graph *g, const node *n) {
   return NULL;
 }
 
+static const char *copy_shape(graph *g, node *n) {
+  (void)g;
+  n->shape = n->in[0]->shape;
+  n->type = n->in[0]->type;
+  return NULL;
+}
+
+static void copy_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], dy);
+}
+
 static const char *cast_shape(graph *g, node *n) {
   (void)g;
   n->shape = n->in[0]->shape;
@@ -101,19 +112,68 @@ node *g_cast(graph *g, node *x, elem_type type) {
   return graph_intern(g, &n);
 }
 
-#define UNARY(name) const op_rules op_rules_##name = {.shape = unary_shape, .fold = unary_fold}
-UNARY(neg);
-UNARY(abs);
-UNARY(sign);
-UNARY(exp);
-UNARY(log);
-UNARY(log1p);
-UNARY(sqrt);
-UNARY(tanh);
-UNARY(sigmoid);
-UNARY(erf);
-UNARY(sin);
-UNARY(cos);
-UNARY(floor);
-const op_rules op_rules_cast = {.shape = cast_shape, .fold = cast_fold};
-const op_rules op_rules_copy = {.shape = unary_shape};
+// ---- VJPs; y is the node itself, so saturating functions are differentiated through their results
+
+static void neg_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_unary(a->g, OP_NEG, dy));
+}
+
+static void abs_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_mul(a->g, dy, g_unary(a->g, OP_SIGN, y->in[0])));
+}
+
+static void exp_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_mul(a->g, dy, y));
+}
+
+static void log_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_div(a->g, dy, y->in[0]));
+}
+
+static void log1p_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_div(a->g, dy, g_add(a->g, y->in[0], g_real(a->g, 1))));
+}
+
+static void sqrt_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_div(a->g, g_mul(a->g, dy, g_real(a->g, 0.5)), y));
+}
+
+static void tanh_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_mul(a->g, dy, g_sub(a->g, g_real(a->g, 1), g_mul(a->g, y, y))));
+}
+
+static void sigmoid_vjp(adjoint *a, node *y, node *dy) {
+  node *slope = g_mul(a->g, y, g_sub(a->g, g_real(a->g, 1), y));
+  adjoint_add(a, y->in[0], g_mul(a->g, dy, slope));
+}
+
+static void erf_vjp(adjoint *a, node *y, node *dy) {
+  node *x = y->in[0], *bell = g_unary(a->g, OP_EXP, g_unary(a->g, OP_NEG, g_mul(a->g, x, x)));
+  adjoint_add(a, x, g_mul(a->g, dy, g_mul(a->g, bell, g_real(a->g, 2 / sqrt(acos(-1))))));
+}
+
+static void sin_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_mul(a->g, dy, g_unary(a->g, OP_COS, y->in[0])));
+}
+
+static void cos_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_unary(a->g, OP_NEG, g_mul(a->g, dy, g_unary(a->g, OP_SIN, y->in[0]))));
+}
+
+const op_rules op_rules_copy = {.shape = copy_shape, .vjp = copy_vjp}; // folding would defeat it
+#define UNARY(name, rule)                                                                                    \
+  const op_rules op_rules_##name = {.shape = unary_shape, .fold = unary_fold, .vjp = rule}
+UNARY(neg, neg_vjp);
+UNARY(abs, abs_vjp);
+UNARY(sign, NULL); // flat
+UNARY(exp, exp_vjp);
+UNARY(log, log_vjp);
+UNARY(log1p, log1p_vjp);
+UNARY(sqrt, sqrt_vjp);
+UNARY(tanh, tanh_vjp);
+UNARY(sigmoid, sigmoid_vjp);
+UNARY(erf, erf_vjp);
+UNARY(sin, sin_vjp);
+UNARY(cos, cos_vjp);
+UNARY(floor, NULL);                                                      // flat
+const op_rules op_rules_cast = {.shape = cast_shape, .fold = cast_fold}; // integers carry no gradient

@@ -1,5 +1,5 @@
 // Ops that only move or repeat elements: broadcast, reshape, transpose, reverse.
-#include "ir/op.h"
+#include "ir/autodiff.h"
 
 static void axes_of(const node *broadcast, int *axes) {
   for (int k = 0; k < broadcast->shape.rank; k++)
@@ -170,7 +170,35 @@ node *g_reverse(graph *g, node *x, int axis) {
   return graph_intern(g, &n);
 }
 
-const op_rules op_rules_broadcast = {.shape = broadcast_shape, .fold = broadcast_fold};
-const op_rules op_rules_reshape = {.shape = reshape_shape, .fold = reshape_fold};
-const op_rules op_rules_transpose = {.shape = transpose_shape, .fold = transpose_fold};
-const op_rules op_rules_reverse = {.shape = reverse_shape, .fold = reverse_fold};
+// ---- VJPs
+
+static void broadcast_vjp(adjoint *a, node *y, node *dy) {
+  unsigned repeated = 0;
+  int permutation[MAX_RANK], kept = 0;
+  for (int k = 0; k < y->shape.rank; k++)
+    if (y->i[k] < 0)
+      repeated |= 1u << k;
+    else
+      permutation[y->i[k]] = kept++;
+  adjoint_add(a, y->in[0], g_transpose(a->g, g_reduce_sum(a->g, dy, repeated), permutation));
+}
+
+static void reshape_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_reshape(a->g, dy, y->in[0]->shape));
+}
+
+static void transpose_vjp(adjoint *a, node *y, node *dy) {
+  int inverse[MAX_RANK];
+  for (int k = 0; k < y->shape.rank; k++)
+    inverse[y->i[k]] = k;
+  adjoint_add(a, y->in[0], g_transpose(a->g, dy, inverse));
+}
+
+static void reverse_vjp(adjoint *a, node *y, node *dy) {
+  adjoint_add(a, y->in[0], g_reverse(a->g, dy, (int)y->i[0]));
+}
+
+const op_rules op_rules_broadcast = {.shape = broadcast_shape, .fold = broadcast_fold, .vjp = broadcast_vjp};
+const op_rules op_rules_reshape = {.shape = reshape_shape, .fold = reshape_fold, .vjp = reshape_vjp};
+const op_rules op_rules_transpose = {.shape = transpose_shape, .fold = transpose_fold, .vjp = transpose_vjp};
+const op_rules op_rules_reverse = {.shape = reverse_shape, .fold = reverse_fold, .vjp = reverse_vjp};
