@@ -3,38 +3,37 @@
 #include <stdio.h>
 #include <string.h>
 
-static void collect_dims(const dim *d, bool *seen, int n) {
+typedef VEC(const dim *) dim_list;
+
+static void collect_dims(const dim *d, dim_list *list) {
   if (d->kind == DIM_CONST)
     return;
-  if (d->kind == DIM_SYMBOL) {
-    if (!d->bound && d->symbol < n)
-      seen[d->symbol] = true;
+  if (d->kind != DIM_SYMBOL) {
+    collect_dims(d->a, list);
+    collect_dims(d->b, list);
     return;
   }
-  collect_dims(d->a, seen, n);
-  collect_dims(d->b, seen, n);
+  if (d->bound)
+    return;
+  for (size_t i = 0; i < list->len; i++)
+    if (list->data[i] == d)
+      return;
+  vec_push(list, d);
 }
 
 size_t model_dimensions(const model *m, const dim **list, size_t capacity) {
-  int symbols = dim_symbol_count(m->unit->dims);
-  bool *seen = xcalloc((size_t)symbols + 1, sizeof *seen);
-  for (size_t i = 0; i < m->layers.len; i++)
-    for (size_t a = 0; a < m->layers.data[i]->applications.len; a++) {
-      const application *app = m->layers.data[i]->applications.data[a];
-      for (int k = 0; k < app->n_outputs; k++)
-        for (int axis = 0; axis < app->outputs[k]->shape.rank; axis++)
-          collect_dims(app->outputs[k]->shape.d[axis], seen, symbols);
-    }
-  size_t count = 0;
-  for (int s = 0; s < symbols; s++) {
-    if (!seen[s])
-      continue;
-    if (list && count < capacity)
-      list[count] = dim_symbol_at(m->unit->dims, s);
-    count++;
+  dim_list found = {0};
+  for (size_t i = 0; i < m->applications.len; i++) {
+    const application *app = m->applications.data[i];
+    for (int k = 0; k < app->n_outputs; k++)
+      for (int axis = 0; axis < app->outputs[k]->shape.rank; axis++)
+        collect_dims(app->outputs[k]->shape.d[axis], &found);
   }
-  free(seen);
-  return count;
+  size_t n = found.len;
+  for (size_t i = 0; list && i < n && i < capacity; i++)
+    list[i] = found.data[i];
+  vec_free(&found);
+  return n;
 }
 
 static bool all_given(const model *m, const report_options *o) {

@@ -16,7 +16,8 @@ typedef struct report_options {
   bool training; // FLOP of a training step (needs model.training), else of a prediction
 } report_options;
 
-// Named dimensions of the model, in the order the report lists them. Returns how many; `list` may be NULL.
+// Named dimensions of the model, in the order in which layers first show them. Returns how many; `list` may
+// be NULL.
 size_t model_dimensions(const model *m, const dim **list, size_t capacity);
 
 void report_print(const model *m, report_format format, const report_options *o, strbuf *out);

@@ -1,0 +1,5 @@
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(NLM_TESTS_JSON REQUIRED IMPORTED_TARGET jansson)
+nlm_unit_test(test_report LIBS nlm_ir SOURCES small_model.c)
+target_link_libraries(test_report PRIVATE PkgConfig::NLM_TESTS_JSON)
+nlm_unit_test(test_train_block LIBS nlm_ir SOURCES small_model.c)

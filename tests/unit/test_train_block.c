@@ -1,0 +1,161 @@
+// Train blocks: what is taken, and what is said about mistakes.
+#include "tests/unit/small_model.h"
+#include <string.h>
+
+// A model with one output of `units` units behind the activation.
+static void begin_dense(small_model *s, const char *dense) {
+  small_model_begin(s, "net");
+  tensor *x = small_input(s, "x", TENSOR_REAL, "4");
+  small_output(s, "y", small_chain(s, x, dense, NULL));
+}
+
+static void begin_two(small_model *s) {
+  small_model_begin(s, "net");
+  tensor *x = small_input(s, "x", TENSOR_REAL, "4");
+  small_output(s, "sentiment", small_chain(s, x, "Dense(1, activation = sigmoid)", NULL));
+  small_output(s, "stars", small_chain(s, x, "Dense(1)", NULL));
+}
+
+static void refused(const char *dense, const char *settings, const char *expected) {
+  small_model s;
+  begin_dense(&s, dense);
+  assert_null(small_train(&s, settings));
+  const char *said = small_diagnostics(&s);
+  if (!strstr(said, expected))
+    fail_msg("train(%s) should say '%s', said:\n%s", settings, expected, said);
+  assert_null(s.m->training);
+  small_model_end(&s);
+}
+
+static void warned(const char *dense, const char *settings, const char *expected) {
+  small_model s;
+  begin_dense(&s, dense);
+  train_config *c = small_train(&s, settings);
+  assert_non_null(c);
+  const char *said = small_diagnostics(&s);
+  assert_int_equal(diags_warnings(s.d), expected != NULL);
+  if (expected && !strstr(said, expected))
+    fail_msg("train(%s) should say '%s', said:\n%s", settings, expected, said);
+  train_config_free(c);
+  small_model_end(&s);
+}
+
+static void defaults_are_keras(void **state) {
+  (void)state;
+  small_model s;
+  begin_dense(&s, "Dense(1)");
+  train_config *c = small_train(&s, "loss = mse");
+  assert_non_null(c);
+  assert_ptr_equal(s.m->training, c);
+  assert_string_equal(c->optimizer.entry->name, "rmsprop");
+  assert_float_equal(c->optimizer.args[0]->number, 0.001, 0);
+  assert_string_equal(c->losses[0]->name, "mse");
+  assert_int_equal(c->epochs, 1);
+  assert_int_equal(c->batch_size, 32);
+  assert_true(c->shuffle);
+  assert_false(c->has_seed);
+  assert_float_equal(c->validation_split, 0, 0);
+  assert_float_equal(c->loss_weights[0], 1, 0);
+  train_config_free(c);
+  small_model_end(&s);
+}
+
+static void all_settings_are_read(void **state) {
+  (void)state;
+  small_model s;
+  begin_two(&s);
+  train_config *c =
+      small_train(&s, "optimizer = SGD(learning_rate = 0.5), loss = {sentiment: BinaryCrossentropy("
+                      "label_smoothing = 0.1), stars: mean_squared_error}, loss_weights = {stars: 0.25}, "
+                      "metrics = {sentiment: [accuracy]}, epochs = 7, batch_size = 5, shuffle = false, "
+                      "validation_split = 0.2, seed = 9, callbacks = [EarlyStopping(patience = 3)]");
+  if (!c)
+    fail_msg("%s", small_diagnostics(&s));
+  assert_string_equal(c->optimizer.entry->name, "sgd");
+  assert_float_equal(c->optimizer.args[0]->number, 0.5, 0);
+  assert_string_equal(c->losses[0]->name, "binary_crossentropy");
+  assert_float_equal(c->loss_args[0][1]->number, 0.1, 0);
+  assert_string_equal(c->losses[1]->name, "mse");
+  assert_float_equal(c->loss_weights[0], 1, 0);
+  assert_float_equal(c->loss_weights[1], 0.25, 0);
+  assert_int_equal(c->metrics[0].len, 1);
+  assert_int_equal(c->metrics[1].len, 0);
+  assert_int_equal(c->epochs, 7);
+  assert_int_equal(c->batch_size, 5);
+  assert_false(c->shuffle);
+  assert_true(c->has_seed);
+  assert_int_equal(c->seed, 9);
+  assert_int_equal(c->callbacks.len, 1);
+  assert_int_equal(c->callbacks.data[0].args[0]->integer, 3);
+  train_config_free(c);
+  small_model_end(&s);
+}
+
+static void unknown_names_are_told(void **state) {
+  (void)state;
+  const char *one = "Dense(1, activation = sigmoid)";
+  refused(one, "loss = binary_crosentropy",
+          "unknown loss 'binary_crosentropy'; did you mean 'binary_crossentropy'?");
+  refused(one, "loss = mse, optimizer = rmsporp", "unknown optimizer 'rmsporp'; did you mean 'rmsprop'?");
+  refused(one, "loss = mse, metrics = [acuracy]", "unknown metric 'acuracy'; did you mean 'accuracy'?");
+  refused(one, "loss = mse, callbacks = [EarlyStoping()]", "did you mean 'EarlyStopping'?");
+  refused(one, "loss = mse, epoch = 3", "did you mean 'epochs'?");
+  refused(one, "loss = mse, epochs = 0", "epochs must be at least 1, found 0");
+  refused(one, "loss = mse, optimizer = SGD(rate = 1)", "SGD has no argument 'rate'");
+  refused(one, "loss = {z: mse}", "a loss for 'z', but model 'net' has no such output");
+  refused(one, "loss = 3", "loss must be a name or a call, found an integer");
+}
+
+static void a_loss_is_needed_and_proposed(void **state) {
+  (void)state;
+  refused("Dense(1, activation = sigmoid)", "epochs = 2", "loss = binary_crossentropy");
+  refused("Dense(5, activation = softmax)", "epochs = 2", "loss = sparse_categorical_crossentropy");
+  refused("Dense(5)", "epochs = 2", "loss = mse");
+}
+
+static void losses_must_fit(void **state) {
+  (void)state;
+  refused("Dense(5, activation = softmax)", "loss = binary_crossentropy",
+          "sparse_categorical_crossentropy fits");
+  refused("Dense(1, activation = softmax)", "loss = binary_crossentropy",
+          "a softmax over a single unit is always 1");
+  refused("Dense(1, activation = sigmoid)", "loss = categorical_crossentropy", "binary_crossentropy fits");
+  refused("Dense(1, activation = sigmoid)", "loss = sparse_categorical_crossentropy", "of shape (batch, 1)");
+  warned("Dense(1)", "loss = binary_crossentropy", "from_logits = true");
+  warned("Dense(5)", "loss = sparse_categorical_crossentropy", "its activation is linear");
+  warned("Dense(1, activation = sigmoid)", "loss = BinaryCrossentropy(from_logits = true)",
+         "ends in sigmoid");
+  warned("Dense(1)", "loss = BinaryCrossentropy(from_logits = true)", NULL);
+  warned("Dense(2, activation = softmax)", "loss = binary_crossentropy", NULL);
+  warned("Dense(5, activation = softmax)", "loss = categorical_crossentropy", NULL);
+  warned("Dense(3)", "loss = mse", NULL);
+}
+
+static void targets_follow_losses(void **state) {
+  (void)state;
+  small_model s;
+  small_model_begin(&s, "net");
+  tensor *words = small_input(&s, "words", TENSOR_INT, "time");
+  tensor *x = small_chain(&s, words, "Embedding(9, 4)", "Dense(3, activation = softmax)", NULL);
+  small_output(&s, "tags", x);
+  assert_non_null(small_train(&s, "loss = sparse_categorical_crossentropy"));
+  program_inputs *inputs = program_inputs_of(s.m);
+  assert_int_equal(inputs->list.len, 2);
+  assert_string_equal(inputs->list.data[0].name, "words");
+  assert_int_equal(inputs->list.data[0].role, INPUT_IDS);
+  assert_string_equal(inputs->list.data[1].name, "tags");
+  assert_int_equal(inputs->list.data[1].role, INPUT_TARGET_INT);
+  assert_true(shape_equal(&inputs->list.data[1].shape, &words->shape));
+  program_inputs_free(inputs);
+  train_config_free(s.m->training);
+  small_model_end(&s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(defaults_are_keras),     cmocka_unit_test(all_settings_are_read),
+      cmocka_unit_test(unknown_names_are_told), cmocka_unit_test(a_loss_is_needed_and_proposed),
+      cmocka_unit_test(losses_must_fit),        cmocka_unit_test(targets_follow_losses),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
