@@ -76,9 +76,10 @@ node *g_real(graph *g, double value);                   // rank 0
 node *g_int(graph *g, int64_t value);                   // rank 0
 node *g_extent(graph *g, const dim *d, elem_type type); // rank 0
 node *g_iota(graph *g, shape s, int axis);
-// Uniform numbers in [0, 1) of shape s, a pure function of (session seed, step number, stream, logical
-// element number). Logical number of element (r, j...) = row * prod(s[1:]) + offset of j, where row = rows[r]
-// when `rows` (INT [s[0]]) is given, else r. So a packed sequence draws what the padded one would.
+// Uniform numbers in [0, 1) of shape s (support/random.h), a pure function of (session seed, step number,
+// stream, logical element number). Logical number of element (r, j...) = row * prod(s[1:]) + offset of j,
+// where row = rows[r] when `rows` (INT [s[0]]) is given, else r. So a packed sequence draws what the padded
+// one would.
 node *g_random(graph *g, uint64_t stream, shape s, node *rows_or_null);
 
 // ---- elementwise. Binary builders broadcast by numpy's rules, inserting BROADCAST nodes.
