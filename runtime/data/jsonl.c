@@ -4,7 +4,8 @@
 
 static bool recognise(const data_source *s) {
   text_view line = text_trim(first_line(s));
-  return !s->is_folder && line.bytes && line.data[0] == '{';
+  bool table = path_has_extension(s->path, ".tsv") || path_has_extension(s->path, ".csv");
+  return !s->is_folder && !table && line.bytes && line.data[0] == '{';
 }
 
 static void read_rows(const data_source *s, data_builder *b) {

@@ -1,13 +1,15 @@
 // What tables (TSV, CSV) have in common: which field is which input or output.
 #include "runtime/data/format.h"
 #include <string.h>
+#include <strings.h>
 
 static bool is_name(text_view field, const char *name) {
   field = text_trim(field);
-  return field.bytes == strlen(name) && !memcmp(field.data, name, field.bytes);
+  return field.bytes == strlen(name) && !strncasecmp(field.data, name, field.bytes);
 }
 
-// The slot a header's field names: by the model's own name, or `text` and `label` where there is only one.
+// The slot a header's field names, whatever its case: by the model's own name, or `text` and `label` where
+// there is only one.
 static int slot_of_name(const data_builder *b, text_view field) {
   for (size_t i = 0; i < b->columns_count; i++)
     if (is_name(field, b->columns[i].field->name))
@@ -29,6 +31,24 @@ static bool header_is_whole(const data_builder *b, const bool *found) {
     if (!found[i] && (slot_is_input(b, i) || !b->outputs_optional))
       return false;
   return true;
+}
+
+// Two fields, not both named. If one says that it is the label, or the second that it is the text, the line
+// is a header all the same; else it is the first row: label, then text.
+static void take_two_fields(const data_source *s, data_builder *b, const text_view *first, size_t line,
+                            table_roles *out) {
+  if (out->slots[0] == 1 || out->slots[1] == 1 || out->slots[1] == 0) {
+    out->header = true;
+    for (int i = 0; i < 2; i++)
+      if (out->slots[i] < 0)
+        out->slots[i] = !out->slots[1 - i];
+    data_note_add(b->problems, "%s:%zu: taken as a header: '%.*s' is the %s, '%.*s' the %s", s->path, line,
+                  (int)first[0].bytes, first[0].data, out->slots[0] ? "label" : "text", (int)first[1].bytes,
+                  first[1].data, out->slots[1] ? "label" : "text");
+    return;
+  }
+  out->slots[0] = 1;
+  out->slots[1] = 0;
 }
 
 bool table_roles_find(const data_source *s, data_builder *b, const text_view *first, size_t fields,
@@ -53,9 +73,8 @@ bool table_roles_find(const data_source *s, data_builder *b, const text_view *fi
     return true;
   }
   bool one_of_each = b->inputs_count == 1 && b->columns_count == 2;
-  if (one_of_each && fields == 2) { // label, then text
-    out->slots[0] = 1;
-    out->slots[1] = 0;
+  if (one_of_each && fields == 2) {
+    take_two_fields(s, b, first, line, out);
     return true;
   }
   strbuf names = {0};

@@ -47,6 +47,12 @@ static void tsv(void **state) {
   expect_file(file_puts("header.tsv", "\xEF\xBB\xBFid\ttext\tlabel\n1\tgood\tpos\n2\tbad\tneg"),
               "pos=good|neg=bad", "");
   expect_file(file_puts("named.tsv", "review\tid\tsentiment\ngood\t1\tpos\n"), "pos=good", "");
+  expect_file(file_puts("case.tsv", "Label\tSMS\nham\tok\n"), "ham=ok",
+              "note: case.tsv:1: taken as a header: 'Label' is the label, 'SMS' the text\n");
+  expect_file(file_puts("second.tsv", "topic\tReview\nham\tok\n"), "ham=ok",
+              "note: second.tsv:1: taken as a header: 'topic' is the label, 'Review' the text\n");
+  expect_file(file_puts("text.tsv", "text\ta pager\nnet\tok\n"), "text=a pager|net=ok",
+              ""); // a class called text
   expect_file(file_puts("bad.tsv", "pos\tgood\nneg\n\tempty\npos\ta\tb\nneg\tfine\n"), "pos=good|neg=fine",
               "bad.tsv:2: error: 1 field, 2 needed\n"
               "bad.tsv:3: error: the label 'sentiment' is empty\n"
