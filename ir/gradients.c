@@ -22,9 +22,11 @@ static void add_terms(node *sum, node_list *terms) {
   vec_free(&open);
 }
 
+// Whether every term speaks of distinct rows by number. Where an index may hold -1, so may the ids of its
+// scatter: those gradients are taken dense.
 static bool all_scatters(const node_list *terms) {
   for (size_t i = 0; i < terms->len; i++)
-    if (terms->data[i]->op != OP_SCATTER)
+    if (terms->data[i]->op != OP_SCATTER || !index_is_nonnegative(terms->data[i]->in[1]))
       return false;
   return true;
 }

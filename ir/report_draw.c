@@ -116,10 +116,6 @@ static void put_xml_text(const char *text, strbuf *out) {
   }
 }
 
-static double text_width(const strbuf *text) {
-  return 7.2 * (double)text->len;
-}
-
 static double box_width(const report *r, const application *app) {
   strbuf lines[3] = {0};
   title_of(app, &lines[0]);
@@ -127,7 +123,7 @@ static double box_width(const report *r, const application *app) {
   output_names(r, app, &lines[2]);
   double width = 130;
   for (int k = 0; k < 3; k++) {
-    double needed = text_width(&lines[k]) + 24;
+    double needed = (k == 0 ? 9.2 : 7) * (double)lines[k].len + 24;
     width = needed > width ? needed : width;
     strbuf_free(&lines[k]);
   }
@@ -148,7 +144,7 @@ static void put_box(const report *r, const drawn_node *n, strbuf *out) {
   const char *style = outputs.len ? "box output" : report_inputs(n->app, NULL) ? "box" : "box input";
   strbuf_printf(out, "  <rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"8\" class=\"%s\"/>\n",
                 n->x - n->width / 2, n->y - n->height / 2, n->width, n->height, style);
-  double up = outputs.len ? 16 : 6;
+  double up = outputs.len ? 12 : 5;
   put_text_line(n->x, n->y - up, "title", strbuf_text(&title), out);
   put_text_line(n->x, n->y - up + 18, "detail", strbuf_text(&detail), out);
   if (outputs.len)
