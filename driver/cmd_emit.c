@@ -26,7 +26,7 @@ static int put(const emission *e, strbuf *out) {
 
 static int emit_graph(const emission *e) {
   strbuf out = {0};
-  report_options how = {.dtype = e->o->f64 ? "f64" : "f32"};
+  report_options how = {.f64 = e->o->f64};
   report_print(e->l->model, REPORT_DOT, &how, &out);
   return put(e, &out);
 }

@@ -8,9 +8,9 @@ static void put_macro_name(strbuf *out, const char *text) {
     strbuf_putc(out, isalnum((unsigned char)*text) ? (char)toupper((unsigned char)*text) : '_');
 }
 
-static void put_define(strbuf *out, const char *model, const char *kind, const char *name, size_t index) {
+static void put_define(strbuf *out, const char *owner, const char *kind, const char *name, size_t index) {
   strbuf_puts(out, "#define NLM_");
-  put_macro_name(out, model);
+  put_macro_name(out, owner);
   strbuf_printf(out, "_%s_", kind);
   put_macro_name(out, name);
   strbuf_printf(out, " %zu\n", index);

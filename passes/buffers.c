@@ -74,10 +74,9 @@ static void place_scratch(const fusion *f, schedule *s) {
       const dim *n = shape_elements(t, &kn->subject->in[0]->shape);
       ints = dim_add(t, dim_mul(t, dim_const(t, 4), n), dim_const(t, 4096));
     } else if (kn->kind == KERNEL_PACK) {
-      const node *step_offsets = g_part(f->g, kn->subject, PACK_STEP_OFFSETS); // [T+1]
-      const node *order = g_part(f->g, kn->subject, PACK_ORDER);               // [B]
-      const dim *both = dim_add(t, step_offsets->shape.d[0], order->shape.d[0]);
-      ints = dim_add(t, dim_mul(t, dim_const(t, 2), both), dim_const(t, 16));
+      const dim *batch = dim_mul(t, dim_const(t, 4), pack_batch(kn->subject));
+      const dim *steps = dim_mul(t, dim_const(t, 2), pack_time(kn->subject));
+      ints = dim_add(t, dim_add(t, batch, steps), dim_const(t, 16));
     }
     if (!ints)
       continue;

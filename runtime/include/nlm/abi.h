@@ -15,7 +15,7 @@ extern "C" {
 #define NLM_ABI_MAGIC INT64_C(0x314c444d4d4c4e) // "NLMMDL1"
 
 #define NLM_UNIQUE_SCRATCH(n) (16 * (n) + 16384)
-#define NLM_PACK_SCRATCH(batch, time) (8 * (batch) + 8 * (time) + 64)
+#define NLM_PACK_SCRATCH(batch, time) (16 * (batch) + 8 * (time) + 64)
 
 // Expressions over dimensions, operands before users.
 enum nlm_abi_expr_op { NLM_EXPR_CONST, NLM_EXPR_SYMBOL, NLM_EXPR_ADD, NLM_EXPR_MUL, NLM_EXPR_FLOORDIV, NLM_EXPR_MIN,

@@ -1,0 +1,229 @@
+#include "runtime/session.h"
+#include "support/memory_plan.h"
+#include <stdlib.h>
+#include <string.h>
+
+static size_t aligned(size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+// ---- calls of compiled code
+
+static void call_parallel_for(void *context, void (*body)(void *env, int64_t block), void *env,
+                              int64_t blocks) {
+  const session *s = context;
+  pool_run(s->pool, body, env, blocks);
+}
+
+static void call_gemm_f32(void *context, int64_t ta, int64_t tb, int64_t m, int64_t n, int64_t k,
+                          const float *a, int64_t lda, const float *b, int64_t ldb, int64_t accumulate,
+                          float *c, int64_t ldc) {
+  const session *s = context;
+  parallel_gemm_f32(s->pool, s->blas, ta, tb, m, n, k, a, lda, b, ldb, accumulate, c, ldc);
+}
+
+static void call_gemm_f64(void *context, int64_t ta, int64_t tb, int64_t m, int64_t n, int64_t k,
+                          const double *a, int64_t lda, const double *b, int64_t ldb, int64_t accumulate,
+                          double *c, int64_t ldc) {
+  const session *s = context;
+  parallel_gemm_f64(s->pool, s->blas, ta, tb, m, n, k, a, lda, b, ldb, accumulate, c, ldc);
+}
+
+static void call_touch(void *context, int64_t param, const int32_t *ids, int64_t n) {
+  const session *s = context;
+  if (s->touch)
+    s->touch(s->touch_context, param, ids, n);
+}
+
+const struct nlm_runtime_calls session_calls = {
+    .parallel_for = call_parallel_for,
+    .gemm_f32 = call_gemm_f32,
+    .gemm_f64 = call_gemm_f64,
+    .unique = unique_ids,
+    .pack = pack_mask,
+    .check_ids = check_ids_in_range,
+    .touch_rows = call_touch,
+    .profile = profile_kernel,
+};
+
+// ---- expressions
+
+const struct nlm_abi_program *session_program(const struct nlm_abi_model *model, int64_t kind) {
+  for (int64_t k = 0; k < model->n_programs; k++)
+    if (model->programs[k].kind == kind)
+      return &model->programs[k];
+  return NULL;
+}
+
+int64_t session_dimension(const struct nlm_abi_model *model, const char *name) {
+  for (int64_t k = 0; k < model->n_dims; k++)
+    if (model->dims[k].bound < 0 && !strcmp(model->dims[k].name, name))
+      return k;
+  return -1;
+}
+
+// Expressions nest as deep as layer arithmetic does: a handful of levels.
+int64_t session_expression(const struct nlm_abi_model *model, int64_t expression, const int64_t *dims,
+                           bool bounded) {
+  const struct nlm_abi_expr *e = &model->exprs[expression];
+  if (e->op == NLM_EXPR_CONST)
+    return e->a;
+  if (e->op == NLM_EXPR_SYMBOL) {
+    int64_t bound = model->dims[e->a].bound;
+    return bounded && bound >= 0 ? session_expression(model, bound, dims, true) : dims[e->a];
+  }
+  int64_t a = session_expression(model, e->a, dims, bounded),
+          b = session_expression(model, e->b, dims, bounded);
+  int64_t result = 0;
+  switch (e->op) {
+  case NLM_EXPR_ADD:
+    return __builtin_add_overflow(a, b, &result) ? INT64_MAX / 4 : result;
+  case NLM_EXPR_MUL:
+    return __builtin_mul_overflow(a, b, &result) ? INT64_MAX / 4 : result;
+  case NLM_EXPR_FLOORDIV:
+    return a / b - (a % b != 0 && (a < 0) != (b < 0));
+  case NLM_EXPR_MIN:
+    return a < b ? a : b;
+  default:
+    return a > b ? a : b;
+  }
+}
+
+int64_t session_elements(const struct nlm_abi_model *model, const struct nlm_abi_tensor *t,
+                         const int64_t *dims) {
+  int64_t elements = 1;
+  for (int64_t k = 0; k < t->rank; k++)
+    elements *= session_expression(model, t->dims[k], dims, false);
+  return elements;
+}
+
+// ---- layout
+
+static int64_t plan_program(const struct nlm_abi_model *model, const struct nlm_abi_program *p,
+                            const int64_t *dims, int64_t *offsets) {
+  memory_slot *slots = calloc((size_t)p->n_buffers + 1, sizeof *slots);
+  if (!slots)
+    return -1;
+  for (int64_t k = 0; k < p->n_buffers; k++)
+    slots[k] = (memory_slot){.bytes = session_expression(model, p->buffers[k].bytes, dims, true),
+                             .first = p->buffers[k].first,
+                             .last = p->buffers[k].last};
+  int64_t total = memory_plan(slots, (size_t)p->n_buffers);
+  for (int64_t k = 0; offsets && k < p->n_buffers; k++)
+    offsets[k] = slots[k].offset;
+  free(slots);
+  return total;
+}
+
+static int64_t plan_programs(const struct nlm_abi_model *model, unsigned programs, const int64_t *dims,
+                             int64_t *const *offsets) {
+  int64_t most = 0;
+  for (int64_t k = 0; k < model->n_programs; k++) {
+    const struct nlm_abi_program *p = &model->programs[k];
+    if (!(programs >> p->kind & 1))
+      continue;
+    int64_t bytes = plan_program(model, p, dims, offsets ? offsets[p->kind] : NULL);
+    if (bytes < 0)
+      return -1;
+    most = bytes > most ? bytes : most;
+  }
+  return most;
+}
+
+int64_t session_workspace_bytes(const struct nlm_abi_model *model, unsigned programs, const int64_t *dims) {
+  int64_t bytes = plan_programs(model, programs, dims, NULL);
+  return bytes < 0 ? -1 : (int64_t)aligned((size_t)bytes) + 64;
+}
+
+bool session_fits(const session *s, unsigned programs, const int64_t *dims) {
+  if ((programs & s->planned_programs) != programs)
+    return false;
+  for (int64_t k = 0; k < s->model->n_dims; k++)
+    if (s->model->dims[k].bound < 0 && dims[k] > s->planned[k])
+      return false;
+  return true;
+}
+
+bool session_plan(session *s, unsigned programs, const int64_t *dims, void *workspace, size_t bytes) {
+  int64_t needed = plan_programs(s->model, programs, dims, s->offsets);
+  s->planned_programs = 0;
+  if (needed < 0)
+    return false;
+  needed += 64;
+  if (workspace) {
+    if (bytes < (size_t)needed)
+      return false;
+  } else {
+    if (needed > s->workspace_bytes || !s->own_workspace) {
+      free(s->own_workspace);
+      s->own_workspace = aligned_alloc(64, aligned((size_t)needed));
+      if (!s->own_workspace) {
+        s->workspace_bytes = 0;
+        return false;
+      }
+      s->workspace_bytes = needed;
+    }
+    workspace = s->own_workspace;
+  }
+  s->frame.workspace = workspace;
+  memcpy(s->planned, dims, (size_t)s->model->n_dims * sizeof *dims);
+  s->planned_programs = programs;
+  return true;
+}
+
+// ---- life
+
+size_t session_table_bytes(const struct nlm_abi_model *model) {
+  size_t n = 2 * (size_t)model->n_dims + 1 + (size_t)model->n_outputs;
+  for (int64_t k = 0; k < model->n_programs; k++)
+    n += (size_t)model->programs[k].n_buffers;
+  return aligned((n + 8) * sizeof(int64_t));
+}
+
+bool session_init(session *s, const struct nlm_abi_model *model, void *memory) {
+  *s = (session){.model = model, .borrowed = memory != NULL};
+  size_t bytes = session_table_bytes(model);
+  s->memory = memory ? memory : aligned_alloc(64, bytes);
+  if (!s->memory)
+    return false;
+  memset(s->memory, 0, bytes);
+  int64_t *next = s->memory;
+  s->dims = next;
+  s->planned = next + model->n_dims;
+  next += 2 * model->n_dims;
+  for (int64_t k = 0; k < model->n_dims; k++)
+    s->planned[k] = -1;
+  for (int64_t k = 0; k < model->n_programs; k++) {
+    s->offsets[model->programs[k].kind] = next;
+    next += model->programs[k].n_buffers;
+  }
+  s->frame = (struct nlm_frame){.calls = &session_calls, .dims = s->dims};
+  s->frame.results = (double *)(void *)next; // [1 + n_outputs]: 8-byte slots as well
+  return true;
+}
+
+void session_destroy(session *s) {
+  free(s->own_workspace);
+  if (!s->borrowed)
+    free(s->memory);
+  *s = (session){0};
+}
+
+int64_t session_run(session *s, int64_t kind) {
+  const struct nlm_abi_program *p = session_program(s->model, kind);
+  s->frame.context = s;
+  s->frame.offsets = s->offsets[kind];
+  return p->entry(&s->frame);
+}
+
+gradient_view session_gradient(const session *s, int64_t index) {
+  const struct nlm_abi_program *p = session_program(s->model, NLM_GRAD);
+  const struct nlm_abi_gradient *g = &p->gradients[index];
+  const int64_t *offsets = s->offsets[NLM_GRAD];
+  gradient_view v = {.param = g->param, .rows = -1, .values = s->frame.workspace + offsets[g->buffer]};
+  if (g->ids_buffer >= 0) {
+    v.ids = (const int32_t *)(const void *)(s->frame.workspace + offsets[g->ids_buffer]);
+    v.rows = session_expression(s->model, g->count, s->dims, false);
+  }
+  return v;
+}
