@@ -48,8 +48,8 @@ static const struct {
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-static void emit_gemm_entry(emitter *e, const char *name, int transpose_a, int transpose_b) {
-  gemm_spec spec = {.transpose_a = transpose_a, .transpose_b = transpose_b};
+static void emit_gemm_entry(emitter *e, const char *name, int transpose_a, int transpose_b, int n) {
+  gemm_spec spec = {.transpose_a = transpose_a, .transpose_b = transpose_b, .n = n};
   LLVMTypeRef types[] = {e->ptr, e->i64, e->ptr, e->i64, e->ptr, e->i64, e->i64, e->i64, e->i64};
   function_scope scope;
   function_begin(e, name, e->void_type, types, 9, FUNCTION_EXPORTED, &scope);
@@ -126,6 +126,10 @@ static blas_gemm *load_blas(void) {
   void (*set_threads)(int) = (void (*)(int))dlsym(library, "openblas_set_num_threads");
   if (set_threads)
     set_threads(1);
+  char *(*core)(void) = (char *(*)(void))dlsym(library, "openblas_get_corename");
+  printf("OpenBLAS kernels: %s (an older OpenBLAS takes Haswell's on a CPU it does not know: set "
+         "OPENBLAS_CORETYPE)\n",
+         core ? core() : "?");
   return (blas_gemm *)dlsym(library, "cblas_sgemm");
 }
 
@@ -146,7 +150,7 @@ static void time_shape(jit *j, blas_gemm *blas, int i, double peak) {
   int m = shapes[i].m, n = shapes[i].n, k = shapes[i].k, ta = shapes[i].transpose_a,
       tb = shapes[i].transpose_b;
   static const char *const names[] = {"nn", "nt", "tn", "tt"};
-  gemm_entry *run = (gemm_entry *)jit_lookup(j, names[2 * ta + tb]);
+  gemm_entry *run = (gemm_entry *)jit_lookup(j, n == 1 ? "column" : names[2 * ta + tb]);
   float *a = random_floats((size_t)m * (size_t)k), *b = random_floats((size_t)k * (size_t)n);
   float *c = random_floats((size_t)m * (size_t)n);
   int lda = ta ? m : k, ldb = tb ? k : n;
@@ -200,10 +204,11 @@ int main(int argc, char **argv) {
     return 1;
   }
   emitter *e = emitter_new(t, REAL_F32, "bench");
-  emit_gemm_entry(e, "nn", 0, 0);
-  emit_gemm_entry(e, "nt", 0, 1);
-  emit_gemm_entry(e, "tn", 1, 0);
-  emit_gemm_entry(e, "tt", 1, 1);
+  emit_gemm_entry(e, "nn", 0, 0, 0);
+  emit_gemm_entry(e, "nt", 0, 1, 0);
+  emit_gemm_entry(e, "tn", 1, 0, 0);
+  emit_gemm_entry(e, "tt", 1, 1, 0);
+  emit_gemm_entry(e, "column", 0, 0, 1);
   emit_peak(e);
   for (int i = 0; i < FUNCTIONS; i++)
     emit_array_function(e, functions[i].name, functions[i].emit);

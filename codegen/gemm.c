@@ -110,6 +110,25 @@ static void emit_product(emitter *e, product *p) {
   loop_end(e, &over_k, NULL);
 }
 
+// One column of C that lies contiguously is one row of the product of the transposes: the chains are the
+// same, and vectors run along the rows of A. Too few rows, or a strided column, go the general way.
+static void emit_column(emitter *e, product *p) {
+  const gemm_spec *spec = p->spec;
+  LLVMValueRef dense = emit_icompare(e, LLVMIntEQ, p->ldc, const_i64(e, 1));
+  LLVMValueRef enough = emit_icompare(e, LLVMIntSGE, p->m, const_i64(e, e->lanes));
+  gemm_spec turned = {.transpose_a = !spec->transpose_b,
+                      .transpose_b = !spec->transpose_a,
+                      .accumulate = spec->accumulate,
+                      .k = spec->k};
+  branch b;
+  if_begin(e, &b, LLVMBuildAnd(e->builder, dense, enough, ""), "column");
+  gemm_operands operands = {p->b, p->ldb, p->a, p->lda, p->c, p->m, const_i64(e, 1), p->m, p->k, NULL, NULL};
+  emit_gemm(e, &turned, &operands);
+  if_else(e, &b);
+  emit_product(e, p);
+  if_end(e, &b);
+}
+
 // ---- functions
 
 static void function_name(emitter *e, const gemm_spec *spec, char *name, size_t bytes) {
@@ -160,7 +179,10 @@ LLVMValueRef gemm_function(emitter *e, const gemm_spec *spec) {
     p.index = parameter(e, 9, "index");
   for (unsigned i = 0; i < spec->extra_count; i++)
     p.extra[i] = LLVMGetParam(function, count + i);
-  emit_product(e, &p);
+  if (spec->n == 1 && !spec->epilogue && !spec->gather_a)
+    emit_column(e, &p);
+  else
+    emit_product(e, &p);
   emit_return(e, NULL);
   function_end(e, &scope);
   return function;

@@ -86,7 +86,9 @@ static void pack_lines(emitter *e, const panel *p, bool masked) {
 static void pack_transposed(emitter *e, const panel *p) {
   for (unsigned v = 0; v < GEMM_PANEL_VECTORS; v++) {
     LLVMValueRef first = const_i64(e, v * e->lanes);
-    LLVMValueRef left = emit_imax(e, emit_isub(e, p->columns, first), const_i64(e, 0));
+    branch b;
+    if_begin(e, &b, emit_icompare(e, LLVMIntSGT, p->columns, first), "strip");
+    LLVMValueRef left = emit_isub(e, p->columns, first);
     LLVMValueRef arguments[] = {emit_at(e, e->real, p->b, emit_imul(e, p->ldb, first)),
                                 p->ldb,
                                 emit_at(e, e->real, p->out, first),
@@ -94,6 +96,7 @@ static void pack_transposed(emitter *e, const panel *p) {
                                 p->k,
                                 emit_imin(e, left, const_i64(e, e->lanes))};
     emit_call(e, strip_function(e), arguments, 6);
+    if_end(e, &b);
   }
 }
 

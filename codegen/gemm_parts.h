@@ -58,7 +58,7 @@ typedef enum {
 LLVMValueRef gemm_block_function(emitter *e, const gemm_spec *spec);
 
 // void (const real *B, i64 ldb, real *out, i64 K, i64 columns): copies K x columns elements of op(B) into
-// out[K][GEMM_PANEL_VECTORS * lanes], zeros behind the columns.
+// out[K][GEMM_PANEL_VECTORS * lanes]. What lies behind the columns is left open.
 LLVMValueRef gemm_pack_function(emitter *e, bool transpose_b);
 
 #endif

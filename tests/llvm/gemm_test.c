@@ -118,7 +118,7 @@ static void run_job(real_kind kind, bool fused, unsigned flags, shape size, gemm
                             : matrix_new(kind, table, size.k + pad, state);
   j.b = flags & TRANSPOSE_B ? matrix_new(kind, size.n, size.k + pad, state)
                             : matrix_new(kind, size.k, size.n + pad, state);
-  j.c = matrix_new(kind, size.m, size.n + pad, state);
+  j.c = matrix_new(kind, size.m, size.n + (size.n == 1 ? pad % 2 : pad), state);
   j.bias = matrix_new(kind, 1, size.n, state);
   j.index = calloc((size_t)size.m + 1, sizeof *j.index);
   for (int64_t i = 0; i < size.m; i++)
@@ -135,7 +135,7 @@ static bool flags_allowed(unsigned flags) {
   return !(flags & TRANSPOSE_A && flags & GATHER);
 }
 
-static const shape static_shapes[] = {{9, 40, 32}, {70, 1, 65}, {3, 128, 32}, {66, 48, 70}};
+static const shape static_shapes[] = {{9, 40, 32}, {70, 1, 65}, {3, 1, 20}, {3, 128, 32}, {66, 48, 70}};
 enum { STATIC_SHAPES = sizeof static_shapes / sizeof *static_shapes };
 
 // An exported entry that takes all parameters and calls the product of the specification.
