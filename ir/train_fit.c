@@ -7,6 +7,8 @@ static const char *final_activation(const tensor *t) {
   const layer *l = t->source ? t->source->layer : NULL;
   while (l && l->n_children == 1)
     l = l->children[0];
+  if (l && strcmp(l->def->group, "function") == 0 && activation_exists(l->def->snake))
+    return l->def->snake;
   if (!l || !l->args || !l->def->args)
     return NULL;
   int k = args_index(l->def->args, "activation");
