@@ -18,7 +18,8 @@ fi
 found=0
 # The patterns are written so that they do not match themselves.
 if files '*.[chly]' '*.def' '*.sh' '*.py' '*.md' '*.nlm' '*.cmake' '*.txt' '*.json' | grep -v '/cases/' |
-  xargs -r grep -nIE '(^|[^A-Za-z])(T[O]DO|F[I]XME|H[A]CK)([^A-Za-z]|$)|not (yet )?im[p]lemented|/[h]ome/|/[r]oot/|/[w]ork/|/[t]mp/' /dev/null; then
+  xargs -r grep -nIE '(^|[^A-Za-z])(T[O]DO|F[I]XME|H[A]CK)([^A-Za-z]|$)|not (yet )?im[p]lemented|/[h]ome/|/[r]oot/|/[w]ork/|/[t]mp/' /dev/null |
+  grep -v XXXXXX; then # a template for mkstemp names the folder of last resort
   found=1
 fi
 
