@@ -154,6 +154,7 @@ typedef struct unit {
   diags *diags;
   const char *source_path;
   VEC(model *) models;
+  struct load_info *loaded; // private to name resolution
 } unit;
 
 unit *unit_new(diags *d);
