@@ -146,6 +146,7 @@ data_column *data_column_encode(const data_column *texts, const text_encoder *en
   bool nested = texts->kind == DATA_WORDS && p->split == TEXT_SPLIT_CHARACTER;
   id_writer w = {.encoder = encoder,
                  .most = p->output_sequence_length > 0 ? (size_t)p->output_sequence_length : SIZE_MAX};
+  vec_reserve(&w.ids, 1);
   data_column *c = xcalloc(1, sizeof *c);
   *c = (data_column){
       .name = texts->name, .kind = DATA_INT, .rows = texts->rows, .rank = nested ? 2 : 1, .present = true};

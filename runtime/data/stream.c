@@ -29,6 +29,8 @@ line_stream *line_stream_open(const char *path, strbuf *error) {
   }
   line_stream *s = xcalloc(1, sizeof *s);
   s->fd = fd;
+  s->cap = BLOCK;
+  s->text = xmalloc(s->cap);
   return s;
 }
 
