@@ -87,7 +87,7 @@ static void activation_function_lower(lowering *lw, const application *app) {
     x.data = g_cast(lw->g, x.data, REAL);
     x.fill = x.fill ? g_cast(lw->g, x.fill, REAL) : NULL;
   }
-  lower_set_output(lw, app, 0, lower_activation(lw, x, app->layer->def->snake));
+  lower_set_output(lw, app, 0, lower_activation(lw, x, app->inputs[0], app->layer->def->snake));
 }
 
 #define ACTIVATION(word, type)                                                                               \
@@ -110,10 +110,11 @@ static void activation_function_lower(lowering *lw, const application *app) {
   X(relu, Relu)                                                                                              \
   X(sigmoid, Sigmoid)                                                                                        \
   X(tanh, Tanh)                                                                                              \
-  X(softmax, Softmax) X(linear, Linear) X(elu, Elu) X(selu, Selu) X(softplus, Softplus)                      \
-      X(softsign, Softsign) X(silu, Silu) X(swish, Swish) X(gelu, Gelu) X(hard_sigmoid, HardSigmoid)         \
-          X(hard_silu, HardSilu) X(exponential, Exponential) X(mish, Mish) X(leaky_relu, LeakyRelu)          \
-              X(relu6, Relu6) X(log_sigmoid, LogSigmoid) X(log_softmax, LogSoftmax)
+  X(softmax, Softmax)                                                                                        \
+  X(linear, Linear) X(elu, Elu) X(selu, Selu) X(softplus, Softplus) X(softsign, Softsign) X(silu, Silu)      \
+      X(swish, Swish) X(gelu, Gelu) X(hard_sigmoid, HardSigmoid) X(hard_silu, HardSilu)                      \
+          X(exponential, Exponential) X(mish, Mish) X(leaky_relu, LeakyRelu) X(relu6, Relu6)                 \
+              X(log_sigmoid, LogSigmoid) X(log_softmax, LogSoftmax)
 ACTIVATIONS(ACTIVATION)
 #undef ACTIVATION
 

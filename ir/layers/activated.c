@@ -1,10 +1,12 @@
 #include "ir/layers/activated.h"
 #include <string.h>
 
-lowered lower_activation(lowering *lw, lowered x, const char *name) {
+lowered lower_activation(lowering *lw, lowered x, const tensor *t, const char *name) {
   if (!name || strcmp(name, "linear") == 0)
     return x;
   graph *g = lw->g;
+  if (x.layout != LAYOUT_DENSE && x.data->shape.rank == 1) // along the steps themselves, perhaps
+    x = lowered_dense_value(lower_to_dense(lw, x, t));
   lowered y = x;
   y.data = activation_build(g, name, x.data);
   if (x.fill_kind != FILL_NONE && !x.fill) { // zeros

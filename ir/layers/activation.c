@@ -14,7 +14,8 @@ static void lower(lowering *lw, const application *app) {
     x.data = g_cast(lw->g, x.data, REAL);
     x.fill = x.fill ? g_cast(lw->g, x.fill, REAL) : NULL;
   }
-  lower_set_output(lw, app, 0, lower_activation(lw, x, layer_arg_text(app->layer, "activation")));
+  lower_set_output(lw, app, 0,
+                   lower_activation(lw, x, app->inputs[0], layer_arg_text(app->layer, "activation")));
 }
 
 static const arg_spec args[] = {

@@ -21,7 +21,15 @@ static bool build(layer_call *call) {
   }
   shape s = x->shape;
   s.d[s.rank - 1] = u;
-  call_output(call, s, TENSOR_REAL);
+  tensor *y = call_output(call, s, TENSOR_REAL);
+  if (x->mask != MASK_VALID)
+    return true;
+  if (s.rank > 2) {
+    call_output_mask(y, MASK_VALID, x->mask_source);
+  } else { // the steps themselves are the features
+    call_output_mask(y, MASK_DESTROYED, NULL);
+    call_warn_destroyed(call, x);
+  }
   return true;
 }
 
@@ -36,8 +44,11 @@ static node *affine(lowering *lw, node *const *rows, int n, void *context) {
 
 static void lower(lowering *lw, const application *app) {
   lowered x = lower_input(lw, app, 0);
+  if (app->inputs[0]->shape.rank == 2)
+    x = lowered_dense_value(lower_to_dense(lw, x, app->inputs[0]));
   lowered y = lower_tokenwise(lw, app, &x, 1, affine, app->layer);
-  lower_set_output(lw, app, 0, lower_activation(lw, y, layer_arg_text(app->layer, "activation")));
+  lower_set_output(lw, app, 0,
+                   lower_activation(lw, y, app->outputs[0], layer_arg_text(app->layer, "activation")));
 }
 
 static const arg_spec args[] = {
@@ -69,7 +80,7 @@ const layer_def dense_layer = {
     .args = args,
     .min_inputs = 1,
     .max_inputs = 1,
-    .masks = MASKS_PASS,
+    .masks = MASKS_CUSTOM,
     .traits = LAYER_TOKENWISE,
     .build = build,
     .lower = lower,

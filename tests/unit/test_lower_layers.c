@@ -182,6 +182,28 @@ static void states_and_broadcasts_lower(void **state) {
   fixture_free(&f);
 }
 
+// (batch, 5) under a mask: what works on the last axis works along the steps.
+static void steps_as_features_lower(void **state) {
+  (void)state;
+  fixture f = fixture_new();
+  tensor *x = apply_new(&f, "Embedding(7, 3, mask_zero = true)", input(&f, "words", TENSOR_INT, "5"));
+  tensor *mean = model_apply_function(f.m, "mean", NULL, &x, 1, next_place(&f));
+  expect_shape(mean, "(batch, 5)");
+  assert_int_equal(mean->mask, MASK_VALID);
+  tensor *weights = model_apply_function(f.m, "softmax", NULL, &mean, 1, next_place(&f));
+  expect_messages(&f, "");
+  tensor *y = apply_new(&f, "Dense(2)", weights);
+  assert_int_equal(y->mask, MASK_DESTROYED);
+  assert_int_equal(diags_warnings(f.d), 1);
+  model_add_output(f.m, "y", y, (span){0});
+  program_inputs *inputs = program_inputs_of(f.m);
+  program *p = lower_program(f.m, inputs, PROGRAM_INFER, NULL);
+  assert_null(graph_verify(p->g, &p->roots.data[0].value, 1));
+  program_free(p);
+  program_inputs_free(inputs);
+  fixture_free(&f);
+}
+
 static void applications_draw_different_numbers(void **state) {
   (void)state;
   fixture f = fixture_new();
@@ -207,6 +229,7 @@ int main(void) {
       cmocka_unit_test(merges_lower),
       cmocka_unit_test(operators_and_functions_lower),
       cmocka_unit_test(states_and_broadcasts_lower),
+      cmocka_unit_test(steps_as_features_lower),
       cmocka_unit_test(applications_draw_different_numbers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
