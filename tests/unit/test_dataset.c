@@ -395,7 +395,7 @@ static void mutations(void **state) {
       "{\"text\": \"a\", \"label\": \"b\"}\n{\"text\": \"c\", \"label\": 2}\n"};
   uint32_t random = 11;
   unsigned char bytes[256];
-  for (int round = 0; round < 2000; round++) {
+  for (int round = 0; round < 500; round++) {
     const char *seed = seeds[round % 4];
     size_t n = strlen(seed);
     memcpy(bytes, seed, n);
