@@ -9,6 +9,7 @@ typedef struct loading {
   resolver *r;
   struct load_info *info;
   uint64_t hash; // FNV-1a over the texts, in order
+  bool broken;   // a file is missing or unreadable: names in it would be missed in vain
 } loading;
 
 static void add_to_hash(loading *l, const source *s) {
@@ -43,26 +44,33 @@ static bool is_taken(loading *l, const ast_item *item) {
   return false;
 }
 
-static void check_params(loading *l, const param_list *params, const param_list *others) {
+static bool check_params(loading *l, const param_list *params, const param_list *others) {
+  bool good = true;
   for (size_t i = 0; i < params->count; i++)
     for (size_t k = 0; k < (others ? others->count : i); k++) {
       const ast_param *first = others ? others->items[k] : params->items[k];
-      if (strcmp(first->name, params->items[i]->name) == 0) {
-        diag *g = diag_error(l->r->u->diags, params->items[i]->name_at, "the parameter '%s' stands twice",
-                             first->name);
-        diag_note(g, first->name_at, "it stands here first");
-      }
+      if (strcmp(first->name, params->items[i]->name) != 0)
+        continue;
+      diag *g = diag_error(l->r->u->diags, params->items[i]->name_at, "the parameter '%s' stands twice",
+                           first->name);
+      diag_note(g, first->name_at, "it stands here first");
+      good = false;
     }
+  return good;
 }
 
-static void check_body(loading *l, const ast_item *item) {
-  check_params(l, &item->params, NULL);
-  check_params(l, &item->call_params, NULL);
-  check_params(l, &item->call_params, &item->params);
+// The lists of a block or cell, and that it returns something. False after an error in the lists.
+static bool check_definition(loading *l, const ast_item *item) {
+  bool good = check_params(l, &item->params, NULL);
+  good = check_params(l, &item->call_params, NULL) && good;
+  good = check_params(l, &item->call_params, &item->params) && good;
+  bool returns = false;
   for (size_t i = 0; i < item->body.count; i++)
-    if (item->body.items[i]->kind == STMT_RETURN)
-      return;
-  diag_error(l->r->u->diags, item->name_at, "the %s '%s' returns nothing", kind_word(item->kind), item->name);
+    returns = returns || item->body.items[i]->kind == STMT_RETURN;
+  if (!returns)
+    diag_error(l->r->u->diags, item->name_at, "the %s '%s' returns nothing", kind_word(item->kind),
+               item->name);
+  return good;
 }
 
 static void load_file(loading *l, const char *path, span at, bool main_file);
@@ -90,9 +98,8 @@ static void add_item(loading *l, const ast_item *item, bool main_file) {
   case ITEM_CELL:
     if (!is_taken(l, item)) {
       global g = {.item = item};
+      g.broken = item->kind != ITEM_CONST && !check_definition(l, item);
       vec_push(&r->globals, g);
-      if (item->kind != ITEM_CONST)
-        check_body(l, item);
     }
     break;
   case ITEM_MODEL:
@@ -112,14 +119,17 @@ static void load_file(loading *l, const char *path, span at, bool main_file) {
   const source *s = source_read(u->mem, path, &error);
   if (!s) {
     diag_error(u->diags, at, "%s cannot be read: %s", path, strerror(error));
+    l->broken = true;
     return;
   }
   vec_push(&l->info->paths, arena_strdup(u->mem, path));
   add_to_hash(l, s);
   size_t errors = diags_errors(u->diags);
   const ast_file *file = parse_source(u->mem, u->diags, s);
-  if (diags_errors(u->diags) > errors)
+  if (diags_errors(u->diags) > errors) {
+    l->broken = true;
     return;
+  }
   for (size_t i = 0; i < file->items.count; i++)
     add_item(l, file->items.items[i], main_file);
   if (main_file && l->r->models.len == 0)
@@ -165,6 +175,9 @@ static void resolve_all(resolver *r) {
   for (size_t i = 0; i < r->globals.len; i++)
     if (r->globals.data[i].item->kind == ITEM_CONST)
       constant_result(r, &r->globals.data[i], r->globals.data[i].item->name_at);
+  for (size_t i = 0; i < r->globals.len; i++)
+    if (r->globals.data[i].item->kind != ITEM_CONST)
+      check_names(r, r->globals.data[i].item);
   for (size_t i = 0; i < r->models.len; i++)
     if (!repeats_model(r, i))
       resolve_model(r, r->models.data[i]);
@@ -200,10 +213,10 @@ bool load_models(unit *u, const char *path, const load_options *options) {
   load_file(&l, path, (span){0}, true);
   l.info->hash = arena_printf(u->mem, "%016" PRIx64, l.hash);
   keep_paths(u, l.info);
-  if (diags_errors(u->diags) == errors)
+  if (!l.broken) {
     apply_definitions(&r, options);
-  if (diags_errors(u->diags) == errors)
     resolve_all(&r);
+  }
   release(&r);
   return diags_errors(u->diags) == errors;
 }

@@ -228,7 +228,7 @@ static result call_name(context *c, const expr *e, const result *piped) {
   }
   if (!known)
     return unknown_callee(c, e->left);
-  if (refuse_in_constant(c, e->at))
+  if (refuse_in_constant(c, e->at) || (block && block->broken))
     return poison_result(e->at);
   result made = {.kind = RESULT_CELL, .at = e->at};
   if (!block && !cell && is_function_name(name) && !(def && piped == NULL && e->args.count == 0))

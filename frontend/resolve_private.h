@@ -65,6 +65,7 @@ typedef struct global {
   global_state state; // of a constant's evaluation
   result r;
   const char *given; // -D text, or NULL
+  bool broken;       // its parameter lists are wrong: uses of it stay silent
 } global;
 
 struct load_info {
@@ -116,6 +117,9 @@ bool expect_tensor(context *c, const result *r, tensor **t); // reports anything
 // ---- blocks (resolve_block.c)
 result make_block(context *c, const ast_item *def, const expr *call);
 result apply_block(context *c, instance *b, const expr *call, const result *piped, span at);
+
+// ---- unused definitions (resolve_check.c)
+void check_names(resolver *r, const ast_item *item);
 
 // ---- models (resolve_model.c)
 void resolve_model(resolver *r, const ast_item *item);
