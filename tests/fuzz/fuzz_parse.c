@@ -2,18 +2,10 @@
 // survive formatting: the same tree, and the same text when formatted again. Then hostile files: deep
 // nesting, endless lines, every byte alone.
 #include "frontend/parse.h"
+#include "tests/fuzz/damage.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static uint64_t random_state = UINT64_C(0x9E3779B97F4A7C15);
-
-static size_t random_below(size_t n) { // xorshift
-  random_state ^= random_state << 13;
-  random_state ^= random_state >> 7;
-  random_state ^= random_state << 17;
-  return n ? (size_t)(random_state % n) : 0;
-}
 
 static void fail(const char *what, const char *text, size_t bytes) {
   fprintf(stderr, "fuzz_parse: %s\n", what);
@@ -61,30 +53,6 @@ static size_t try_text(const char *text, size_t bytes) {
   return errors;
 }
 
-static const char *const fragments[] = {
-    "(",       ")",     "[",     "]",        "{",    "}",     "->",     "=",      ",",
-    ":",       "-",     "#",     "\"",       "'",    "\n",    "\r",     "\\",     "1_",
-    ".5",      "model", "train", "block",    "cell", "const", "return", "output", "input",
-    "include", "x",     " ",     "\xC3\xA9", "\xFF", "\\u{",  "//",     "<=",     "\xEF\xBB\xBF",
-    "# c\n",   "\n\n\n"};
-
-static void damage(strbuf *text) {
-  size_t at = random_below(text->len + 1), cut = random_below(4) ? 0 : random_below(12);
-  const char *piece = fragments[random_below(sizeof fragments / sizeof *fragments)];
-  if (cut > text->len - at)
-    cut = text->len - at;
-  char *rest = xmalloc(text->len - at - cut + 1);
-  size_t left = text->len - at - cut;
-  memcpy(rest, text->data + at + cut, left);
-  text->len = at;
-  if (random_below(3))
-    strbuf_puts(text, piece);
-  else
-    strbuf_putc(text, (char)random_below(256));
-  strbuf_add(text, rest, left);
-  free(rest);
-}
-
 static void fuzz_file(const char *path, size_t rounds) {
   char *content;
   size_t bytes;
@@ -94,7 +62,7 @@ static void fuzz_file(const char *path, size_t rounds) {
     strbuf text = {0};
     strbuf_add(&text, content, bytes);
     for (size_t n = random_below(4) + 1; n > 0; n--)
-      damage(&text);
+      damage_bytes(&text);
     try_text(text.data, text.len);
     strbuf_free(&text);
   }
