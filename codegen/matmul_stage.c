@@ -1,0 +1,257 @@
+#include "codegen/matmul_stage.h"
+#include "codegen/scan.h"
+#include "support/diag.h"
+
+matmul_extents matmul_extents_of(program_code *pc, const node *matmul) {
+  const shape *c = &matmul->shape, *a = &matmul->in[0]->shape, *b = &matmul->in[1]->shape;
+  bool ta = matmul->i[0] != 0, tb = matmul->i[1] != 0;
+  return (matmul_extents){.batch = extent_product(pc, c, 0, c->rank - 2),
+                          .m = c->d[c->rank - 2],
+                          .n = c->d[c->rank - 1],
+                          .k = a->d[ta ? a->rank - 2 : a->rank - 1],
+                          .shared_b = b->rank == 2,
+                          .transpose_a = ta,
+                          .transpose_b = tb};
+}
+
+// ---- epilogue
+
+bool stage_has_epilogue(const stage *st) {
+  return st->roots[0] != st->matmul;
+}
+
+static void attach(epilogue *ep, emitter *e, const LLVMValueRef *extra) {
+  if (ep->r.function)
+    routine_release(&ep->r);
+  routine_attach(&ep->r, ep->pc, extra[EPILOGUE_FRAME]);
+  INVARIANT(ep->r.function == e->function);
+  ep->r.scan = ep->scan;
+  ep->r.roots = ep->st->roots;
+  ep->r.n_roots = ep->st->n_roots;
+}
+
+// Row and column of the product within its batch -> a place of the root, whose shape has the same elements.
+static place root_place(routine *r, const stage *st, LLVMValueRef row, LLVMValueRef column, unsigned lanes,
+                        LLVMValueRef batch) {
+  const shape *c = &st->matmul->shape;
+  place p = {.lanes = lanes};
+  place_rows(r, c, (1u << (c->rank - 2)) - 1, batch, &p);
+  p.at[c->rank - 2] = component_of(row, 0);
+  p.at[c->rank - 1] = component_of(column, lanes > 1 ? 1 : 0);
+  return p;
+}
+
+static LLVMValueRef apply(emitter *e, LLVMValueRef v, LLVMValueRef row, LLVMValueRef column,
+                          LLVMValueRef mask, const LLVMValueRef *extra, void *data) {
+  epilogue *ep = data;
+  if (ep->r.function != e->function)
+    attach(ep, e, extra);
+  routine *r = &ep->r;
+  if (ep->scan) {
+    ep->scan->area = extra[EPILOGUE_AREA];
+    ep->scan->tm_row = extra[EPILOGUE_TM_ROW];
+    ep->scan->count = extra[EPILOGUE_COUNT];
+  }
+  unsigned lanes = type_lanes(LLVMTypeOf(v));
+  row = emit_iadd(e, row, extra[EPILOGUE_ROW]);
+  place p = root_place(r, ep->st, row, column, lanes, extra[EPILOGUE_BATCH]);
+  size_t mark = memo_mark(r);
+  r->mask = mask;
+  memo_set(r, ep->st->matmul, &p, v);
+  LLVMValueRef result = emit_like(e, value_at(r, ep->st->roots[0], &p), LLVMTypeOf(v));
+  if (ep->scan)
+    store_root(r, ep->st->roots[0], &p, result);
+  r->mask = NULL;
+  memo_release(r, mark);
+  return result;
+}
+
+void epilogue_begin(epilogue *ep, program_code *pc, const stage *st, struct scan_code *scan,
+                    gemm_spec *spec) {
+  emitter *e = pc->e;
+  *ep = (epilogue){.pc = pc, .st = st, .scan = scan};
+  ep->types[EPILOGUE_FRAME] = ep->types[EPILOGUE_AREA] = e->ptr;
+  ep->types[EPILOGUE_ROW] = ep->types[EPILOGUE_BATCH] = e->i64;
+  ep->types[EPILOGUE_TM_ROW] = ep->types[EPILOGUE_COUNT] = e->i64;
+  ep->name = arena_printf(pc->mem, "%s.%d.%u", pc->name, pc->kernel, st->roots[0]->id);
+  spec->epilogue = apply;
+  spec->epilogue_data = ep;
+  spec->epilogue_name = ep->name;
+  spec->extra = ep->types;
+  spec->extra_count = EPILOGUE_EXTRA;
+}
+
+void epilogue_end(epilogue *ep) {
+  if (ep->r.function)
+    routine_release(&ep->r);
+}
+
+// ---- whole kernels
+
+// One kernel: rows of all products of the batch, numbered through.
+typedef struct matmul_code {
+  program_code *pc;
+  const stage *st;
+  matmul_extents x;
+  gemm_spec spec;
+  epilogue ep;
+} matmul_code;
+
+static int64_t static_extent(const dim *d) {
+  int64_t v;
+  return dim_is_const(d, &v) ? v : 0;
+}
+
+static const buffer *target_buffer(const matmul_code *c) {
+  const buffer *list[MAX_STORED];
+  INVARIANT(stored_buffers(c->pc, c->st->roots[0], list, MAX_STORED) > 0);
+  return list[0];
+}
+
+static matmul_code plan(program_code *pc, const stage *st) {
+  matmul_code c = {.pc = pc, .st = st, .x = matmul_extents_of(pc, st->matmul)};
+  c.spec = (gemm_spec){.transpose_a = c.x.transpose_a,
+                       .transpose_b = c.x.transpose_b,
+                       .gather_a = st->a_table != NULL,
+                       .n = static_extent(c.x.n),
+                       .k = static_extent(c.x.k)};
+  return c;
+}
+
+static LLVMValueRef element_of(routine *r, const memory *m, LLVMValueRef index) {
+  return emit_at(r->e, m->element, m->base, index);
+}
+
+// Operands of product `batch`, from row `row` on.
+static gemm_operands operands_at(routine *r, const matmul_code *c, LLVMValueRef batch, LLVMValueRef row,
+                                 LLVMValueRef rows) {
+  emitter *e = r->e;
+  const matmul_extents *x = &c->x;
+  node *matmul = c->st->matmul;
+  LLVMValueRef m = dim_value(r, x->m), n = dim_value(r, x->n), k = dim_value(r, x->k);
+  memory a = memory_of(r, c->st->a_table ? c->st->a_table : matmul->in[0]), b = memory_of(r, matmul->in[1]);
+  memory to = memory_of_buffer(r, target_buffer(c));
+  gemm_operands o = {
+      .m = rows, .n = n, .k = k, .lda = x->transpose_a ? m : k, .ldb = x->transpose_b ? k : n, .ldc = n};
+  LLVMValueRef a_start = emit_imul(e, batch, emit_imul(e, m, k));
+  if (c->st->a_table) {
+    memory index = memory_of(r, c->st->a_index);
+    o.index = element_of(r, &index, row);
+    o.a = a.base;
+  } else {
+    LLVMValueRef in_a = x->transpose_a ? row : emit_imul(e, row, k);
+    o.a = element_of(r, &a, emit_iadd(e, a_start, in_a));
+  }
+  LLVMValueRef b_start = x->shared_b ? const_i64(e, 0) : emit_imul(e, batch, emit_imul(e, k, n));
+  o.b = element_of(r, &b, b_start);
+  LLVMValueRef c_row = emit_iadd(e, emit_imul(e, batch, m), row);
+  o.c = element_of(r, &to, emit_imul(e, c_row, n));
+  return o;
+}
+
+// The products' rows, numbered through the batch, are cut into blocks; a block may touch several products.
+static work_split split_matmul(routine *r, const matmul_code *c) {
+  enum { ROW_UNIT = 32, PRODUCT_GRAIN = 1 << 19 };
+  const matmul_extents *x = &c->x;
+  program_code *pc = c->pc;
+  const dim *rows = dim_mul(pc->dims, x->batch, x->m);
+  const dim *work = dim_mul(pc->dims, rows, dim_mul(pc->dims, x->n, x->k));
+  return split_work(r, rows, work, PRODUCT_GRAIN, extent_is_one(x->batch) ? ROW_UNIT : 1);
+}
+
+static LLVMValueRef emit_body(matmul_code *c) {
+  routine r;
+  LLVMValueRef block, begin, end;
+  LLVMValueRef function = routine_begin_body(&r, c->pc, "rows", &block);
+  emitter *e = r.e;
+  work_split split = split_matmul(&r, c);
+  split_range(&r, &split, block, &begin, &end);
+  LLVMValueRef m = dim_value(&r, c->x.m);
+  loop l; // over products: row `carried` up to the end of its product
+  branch any;
+  if_begin(e, &any, emit_icompare(e, LLVMIntSLT, begin, end), "any");
+  LLVMValueRef first = LLVMBuildSDiv(e->builder, begin, m, "");
+  LLVMValueRef last = LLVMBuildSDiv(e->builder, emit_isub(e, end, const_i64(e, 1)), m, "");
+  loop_begin(e, &l, "product", first, emit_iadd(e, last, const_i64(e, 1)), const_i64(e, 1), NULL, 0,
+             LOOP_PLAIN);
+  LLVMValueRef start = emit_imul(e, l.index, m);
+  LLVMValueRef row = emit_imax(e, emit_isub(e, begin, start), const_i64(e, 0));
+  LLVMValueRef row_end = emit_imin(e, emit_isub(e, end, start), m);
+  gemm_operands o = operands_at(&r, c, l.index, row, emit_isub(e, row_end, row));
+  LLVMValueRef extra[EPILOGUE_EXTRA] = {r.frame,        row, l.index, LLVMConstNull(e->ptr), const_i64(e, 0),
+                                        const_i64(e, 0)};
+  o.extra = extra;
+  emit_gemm(e, &c->spec, &o);
+  loop_end(e, &l, NULL);
+  if_end(e, &any);
+  routine_end(&r);
+  return function;
+}
+
+static LLVMValueRef emit_blas(routine *r, const matmul_code *c, LLVMValueRef batch) {
+  emitter *e = r->e;
+  gemm_operands o = operands_at(r, c, batch, const_i64(e, 0), dim_value(r, c->x.m));
+  LLVMValueRef arguments[] = {frame_field(r, FRAME_context),
+                              const_i64(e, c->x.transpose_a),
+                              const_i64(e, c->x.transpose_b),
+                              o.m,
+                              o.n,
+                              o.k,
+                              o.a,
+                              o.lda,
+                              o.b,
+                              o.ldb,
+                              const_i64(e, 0),
+                              o.c,
+                              o.ldc};
+  return runtime_call(r, e->real_kind == REAL_F32 ? RUNTIME_gemm_f32 : RUNTIME_gemm_f64, arguments, 13);
+}
+
+// Large products of training without gather or epilogue are the runtime's.
+static void run_products(routine *r, const matmul_code *c, LLVMValueRef body) {
+  enum { BLAS_WORK = 1 << 18 };
+  emitter *e = r->e;
+  work_split split = split_matmul(r, c);
+  bool plain = !c->st->a_table && !stage_has_epilogue(c->st);
+  if (c->pc->s->program->kind != PROGRAM_GRAD || !plain) {
+    run_blocks(r, body, split.blocks);
+    return;
+  }
+  LLVMValueRef m = dim_value(r, c->x.m), n = dim_value(r, c->x.n), k = dim_value(r, c->x.k);
+  LLVMValueRef work = emit_imul(e, emit_imul(e, m, n), k);
+  branch large;
+  loop l;
+  if_begin(e, &large, emit_icompare(e, LLVMIntSGE, work, const_i64(e, BLAS_WORK)), "large");
+  loop_begin(e, &l, "product", const_i64(e, 0), dim_value(r, c->x.batch), const_i64(e, 1), NULL, 0,
+             LOOP_PLAIN);
+  emit_blas(r, c, l.index);
+  loop_end(e, &l, NULL);
+  if_else(e, &large);
+  run_blocks(r, body, split.blocks);
+  if_end(e, &large);
+}
+
+// Further buffers of the same value (an output that is also something else) are copies.
+static void copy_result(routine *r, const matmul_code *c) {
+  const buffer *list[MAX_STORED];
+  node *root = c->st->roots[0];
+  int count = stored_buffers(c->pc, root, list, MAX_STORED);
+  LLVMValueRef bytes = emit_imul(r->e, dim_value(r, shape_elements(c->pc->dims, &root->shape)),
+                                 const_i64(r->e, element_bytes_of(r->e, root->type)));
+  for (int k = 1; k < count; k++)
+    emit_memory_copy(r->e, memory_of_buffer(r, list[k]).base, memory_of_buffer(r, list[0]).base, bytes);
+}
+
+LLVMValueRef emit_matmul_kernel(program_code *pc, const stage *st) {
+  matmul_code c = plan(pc, st);
+  if (stage_has_epilogue(st))
+    epilogue_begin(&c.ep, pc, st, NULL, &c.spec);
+  LLVMValueRef body = emit_body(&c);
+  epilogue_end(&c.ep);
+  routine whole;
+  LLVMValueRef made = routine_begin_kernel(&whole, pc);
+  run_products(&whole, &c, body);
+  copy_result(&whole, &c);
+  routine_end(&whole);
+  return made;
+}

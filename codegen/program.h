@@ -1,0 +1,168 @@
+#ifndef NLM_CODEGEN_PROGRAM_H
+#define NLM_CODEGEN_PROGRAM_H
+// State of emission of one program (a schedule) and of the generated functions that make it up.
+//
+// Every kernel is a function void (nlm_frame *). Work that may run on several threads sits in bodies,
+// void (nlm_frame *, i64 block), which the kernel hands to parallel_for. All of them read what they need
+// (buffer pointers, extents) from the frame in a prologue, so that bodies need no environment of their own.
+// Kernels and bodies are never inlined into each other: alias scopes are numbered per kernel, and buffers of
+// different kernels may share memory.
+#include "codegen/emitter.h"
+#include "ir/kernel.h"
+#include "nlm/abi.h"
+
+// Positions of the frame's fields and of the runtime calls, from the ABI's own lists.
+#define FRAME_FIELD(kind, type, name) FRAME_##name,
+enum { NLM_ABI_FRAME_FIELDS(FRAME_FIELD) FRAME_FIELDS };
+#undef FRAME_FIELD
+#define CALL(name, result, parameters) RUNTIME_##name,
+enum {
+#include "nlm/abi.def"
+  RUNTIME_CALLS
+};
+#undef CALL
+
+// Workspace of codegen's own: a slot after those of the schedule, live during one kernel.
+typedef struct scratch_slot {
+  const dim *bytes; // run-time counts at their bounds
+  int kernel;
+} scratch_slot;
+
+enum { ALIAS_SCOPES = 48 };
+
+typedef struct program_code {
+  emitter *e;
+  const schedule *s;
+  dim_table *dims;
+  arena *mem;
+  const char *name; // prefix of function names: "sentiment.infer"
+  int kernel;       // position of the kernel being emitted
+  VEC(scratch_slot) scratch;
+  alias_scope scopes[ALIAS_SCOPES];
+  VEC(int64_t) scope_keys; // memory that has a scope in this kernel
+} program_code;
+
+// Memory that holds a node's elements, row-major.
+typedef struct memory {
+  LLVMValueRef base;
+  LLVMTypeRef element; // e->real, i32, or double (results reported to the caller)
+  const alias_scope *scope;
+} memory;
+
+struct scan_code;
+
+// Where a node is evaluated (codegen/value.h): lane l of axis k is at base + l*step, or at base[l].
+typedef struct component {
+  LLVMValueRef base; // i64, or a vector of i64
+  int64_t step;      // 0 with a vector base
+} component;
+
+typedef struct place {
+  bool flat;      // at[0] is the row-major element number
+  unsigned lanes; // of this evaluation; 1: a single element
+  component at[MAX_RANK];
+} place;
+
+typedef struct memo_entry {
+  const node *node;
+  place place;
+  LLVMValueRef mask, value;
+  int previous;
+} memo_entry;
+
+typedef struct cached_dim {
+  const dim *dim;
+  LLVMValueRef value;
+} cached_dim;
+
+typedef struct cached_memory {
+  int64_t key;
+  memory memory;
+} cached_memory;
+
+// One generated function of the program.
+typedef struct routine {
+  program_code *pc;
+  emitter *e;
+  LLVMValueRef function, frame;
+  function_scope outer;
+  LLVMValueRef last_prologue; // last instruction of the prologue, or NULL
+  int prologue_depth;
+  LLVMValueRef fields[FRAME_FIELDS];
+  VEC(cached_dim) dims;
+  VEC(cached_memory) memories;
+  // ---- evaluation (codegen/value.h)
+  LLVMValueRef mask;  // lanes that are wanted; NULL: all
+  node *const *roots; // nodes computed here although they have memory
+  int n_roots;
+  VEC(memo_entry) memo;
+  int *memo_head;          // by node id: last entry + 1, or 0
+  LLVMValueRef random_key; // of seed and step
+  struct scan_code *scan;  // inside a scan body, else NULL
+} routine;
+
+// ---- functions
+// Starts a kernel's function or a body of it; `part` distinguishes the bodies of one kernel (NULL: the
+// kernel).
+LLVMValueRef routine_begin_kernel(routine *r, program_code *pc);
+LLVMValueRef routine_begin_body(routine *r, program_code *pc, const char *part, LLVMValueRef *block);
+// A routine over a function that somebody else began; `frame` is a value of that function.
+void routine_attach(routine *r, program_code *pc, LLVMValueRef frame);
+// Emits the return and restores the emission to where it was.
+void routine_end(routine *r);
+void routine_release(routine *r); // frees the caches (routine_end does it too)
+
+// Emission into the prologue: what is built between the two runs once, at the start of the function.
+LLVMBasicBlockRef prologue_begin(routine *r);
+void prologue_end(routine *r, LLVMBasicBlockRef here);
+
+// ---- what the frame holds
+LLVMValueRef frame_field(routine *r, int field); // loaded once, in the prologue
+LLVMValueRef frame_slot_address(routine *r, int field);
+LLVMValueRef runtime_call(routine *r, int call, const LLVMValueRef *arguments, unsigned count);
+LLVMValueRef dim_value(routine *r, const dim *d); // i64
+void dim_cache_set(routine *r, const dim *d, LLVMValueRef value);
+// Adds a scratch slot (bytes at the upper bound of the expression) and gives its number.
+int scratch_add(program_code *pc, const dim *bytes);
+LLVMValueRef scratch_address(routine *r, int slot);
+
+// ---- memory of nodes
+bool has_memory(const routine *r, const node *n); // a leaf with memory, or materialised
+memory memory_of(routine *r, const node *n);      // ICE when it has none
+memory memory_of_buffer(routine *r, const buffer *b);
+// Scope of memory named by a key unique in the kernel.
+const alias_scope *scope_of(program_code *pc, int64_t key);
+enum memory_space { SPACE_BUFFER, SPACE_PARAM, SPACE_INPUT, SPACE_STATE, SPACE_SCRATCH };
+static inline int64_t memory_key(enum memory_space space, int64_t number) {
+  return ((int64_t)space << 32) | number;
+}
+// Buffers that a computed node must be stored to: its own and those of further roles (an output that is also
+// a loss).
+int stored_buffers(const program_code *pc, const node *n, const buffer **list, int capacity);
+enum { MAX_STORED = 8 };
+
+LLVMTypeRef element_type(emitter *e, elem_type type);
+int64_t element_bytes_of(const emitter *e, elem_type type);
+const dim *stride_of(program_code *pc, const shape *s, int axis);              // in elements
+const dim *extent_product(program_code *pc, const shape *s, int from, int to); // axes [from, to)
+
+// ---- denormals are zero, as operands and results, in kernels, on every thread (x86 only; nothing
+// elsewhere). The slot holds the caller's state; NULL where the target has none.
+LLVMValueRef floating_state_enter(emitter *e);
+void floating_state_leave(emitter *e, LLVMValueRef slot);
+
+// ---- work split
+// Work of a kernel over `rows` rows: `work` is an estimate in element operations. Borders depend on shapes
+// alone.
+typedef struct work_split {
+  LLVMValueRef rows, rows_per_block, blocks;
+} work_split;
+// rows per block is a multiple of `unit`; at least `grain` work a block.
+work_split split_work(routine *r, const dim *rows, const dim *work, int64_t grain, int64_t unit);
+enum { GRAIN = 1 << 15, MOST_BLOCKS = 64 }; // enough blocks to balance, few enough to hand out cheaply
+void split_range(routine *r, const work_split *split, LLVMValueRef block, LLVMValueRef *begin,
+                 LLVMValueRef *end);
+// Runs a body over all blocks, at once when there is only one.
+void run_blocks(routine *r, LLVMValueRef body, LLVMValueRef blocks);
+
+#endif

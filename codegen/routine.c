@@ -1,0 +1,409 @@
+// Generated functions of a program: their prologue, the frame, and how work is split.
+#include "codegen/program.h"
+#include "support/diag.h"
+#include <stdio.h>
+#include <string.h>
+
+LLVMTypeRef element_type(emitter *e, elem_type type) {
+  return type == REAL ? e->real : e->i32;
+}
+
+int64_t element_bytes_of(const emitter *e, elem_type type) {
+  return type == REAL ? (int64_t)e->real_bytes : 4;
+}
+
+const dim *extent_product(program_code *pc, const shape *s, int from, int to) {
+  const dim *product = dim_const(pc->dims, 1);
+  for (int k = from; k < to; k++)
+    product = dim_mul(pc->dims, product, s->d[k]);
+  return product;
+}
+
+const dim *stride_of(program_code *pc, const shape *s, int axis) {
+  return extent_product(pc, s, axis + 1, s->rank);
+}
+
+// ---- functions
+
+static const char *unused_name(program_code *pc, const char *part) {
+  const char *owner = pc->s->kernels.data[pc->kernel].name;
+  const char *name = part ? arena_printf(pc->mem, "%s.%s.%s", pc->name, owner, part)
+                          : arena_printf(pc->mem, "%s.%s", pc->name, owner);
+  const char *wanted = name;
+  for (int k = 2; LLVMGetNamedFunction(pc->e->module, wanted); k++)
+    wanted = arena_printf(pc->mem, "%s.%d", name, k);
+  return wanted;
+}
+
+void routine_attach(routine *r, program_code *pc, LLVMValueRef frame) {
+  *r = (routine){.pc = pc, .e = pc->e, .function = pc->e->function, .frame = frame};
+  r->memo_head = xcalloc(pc->s->n_nodes + 1, sizeof *r->memo_head);
+}
+
+LLVMValueRef routine_begin_kernel(routine *r, program_code *pc) {
+  function_scope outer;
+  LLVMValueRef function = function_begin(pc->e, unused_name(pc, NULL), pc->e->void_type, &pc->e->ptr, 1,
+                                         FUNCTION_NOINLINE, &outer);
+  routine_attach(r, pc, parameter(pc->e, 0, "frame"));
+  r->outer = outer;
+  return function;
+}
+
+LLVMValueRef routine_begin_body(routine *r, program_code *pc, const char *part, LLVMValueRef *block) {
+  LLVMTypeRef parameters[] = {pc->e->ptr, pc->e->i64};
+  function_scope outer;
+  LLVMValueRef function = function_begin(pc->e, unused_name(pc, part), pc->e->void_type, parameters, 2,
+                                         FUNCTION_NOINLINE, &outer);
+  routine_attach(r, pc, parameter(pc->e, 0, "frame"));
+  *block = parameter(pc->e, 1, "block");
+  r->outer = outer;
+  return function;
+}
+
+void routine_release(routine *r) {
+  vec_free(&r->dims);
+  vec_free(&r->memories);
+  vec_free(&r->memo);
+  free(r->memo_head);
+  r->memo_head = NULL;
+}
+
+void routine_end(routine *r) {
+  emit_return(r->e, NULL);
+  function_end(r->e, &r->outer);
+  routine_release(r);
+}
+
+// The prologue grows behind its last instruction, at first behind the stack slots of the entry block.
+LLVMBasicBlockRef prologue_begin(routine *r) {
+  if (r->prologue_depth++)
+    return NULL;
+  INVARIANT(r->e->function == r->function);
+  LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(r->function);
+  LLVMBasicBlockRef here = LLVMGetInsertBlock(r->e->builder);
+  LLVMValueRef next = LLVMGetFirstInstruction(entry);
+  if (r->last_prologue)
+    next = LLVMGetNextInstruction(r->last_prologue);
+  else
+    while (next && LLVMIsAAllocaInst(next))
+      next = LLVMGetNextInstruction(next);
+  if (next)
+    LLVMPositionBuilderBefore(r->e->builder, next);
+  else
+    LLVMPositionBuilderAtEnd(r->e->builder, entry);
+  return here;
+}
+
+void prologue_end(routine *r, LLVMBasicBlockRef here) {
+  if (--r->prologue_depth)
+    return;
+  // A marker that does nothing would move with the code: the last instruction is found by building one more.
+  LLVMValueRef mark = LLVMBuildAlloca(r->e->builder, r->e->i8, "");
+  LLVMValueRef last = LLVMGetPreviousInstruction(mark);
+  LLVMInstructionEraseFromParent(mark);
+  r->last_prologue = last && !LLVMIsAAllocaInst(last) ? last : NULL;
+  LLVMPositionBuilderAtEnd(r->e->builder, here);
+}
+
+// ---- the frame
+
+LLVMValueRef frame_slot_address(routine *r, int field) {
+  return emit_at(r->e, r->e->i64, r->frame, const_i64(r->e, field));
+}
+
+static bool is_number_field(int field) {
+  return field == FRAME_seed || field == FRAME_step || field >= FRAME_status_input;
+}
+
+LLVMValueRef frame_field(routine *r, int field) {
+  if (r->fields[field])
+    return r->fields[field];
+  LLVMBasicBlockRef here = prologue_begin(r);
+  LLVMTypeRef type = is_number_field(field) ? r->e->i64 : r->e->ptr;
+  r->fields[field] = emit_load(r->e, type, frame_slot_address(r, field), 8, NULL);
+  prologue_end(r, here);
+  return r->fields[field];
+}
+
+// Types of the calls, by their C prototypes.
+static LLVMTypeRef runtime_call_type(emitter *e, int call) {
+  LLVMTypeRef p = e->ptr, i = e->i64;
+  switch (call) {
+  case RUNTIME_parallel_for:
+    return LLVMFunctionType(e->void_type, (LLVMTypeRef[]){p, p, p, i}, 4, 0);
+  case RUNTIME_gemm_f32:
+  case RUNTIME_gemm_f64:
+    return LLVMFunctionType(e->void_type, (LLVMTypeRef[]){p, i, i, i, i, i, p, i, p, i, i, p, i}, 13, 0);
+  case RUNTIME_unique:
+    return LLVMFunctionType(i, (LLVMTypeRef[]){p, i, i, p, p, p, p, p}, 8, 0);
+  case RUNTIME_pack:
+    return LLVMFunctionType(i, (LLVMTypeRef[]){p, i, i, p, p, p}, 6, 0);
+  case RUNTIME_check_ids:
+    return LLVMFunctionType(i, (LLVMTypeRef[]){p, p, p, i, i, i}, 6, 0);
+  case RUNTIME_touch_rows:
+    return LLVMFunctionType(e->void_type, (LLVMTypeRef[]){p, i, p, i}, 4, 0);
+  case RUNTIME_profile:
+    return LLVMFunctionType(e->void_type, (LLVMTypeRef[]){p, i, i}, 3, 0);
+  default:
+    ICE("runtime call %d has no type", call);
+  }
+}
+
+LLVMValueRef runtime_call(routine *r, int call, const LLVMValueRef *arguments, unsigned count) {
+  emitter *e = r->e;
+  LLVMTypeRef type = runtime_call_type(e, call);
+  INVARIANT(LLVMCountParamTypes(type) == count);
+  LLVMValueRef table = frame_field(r, FRAME_calls);
+  LLVMValueRef function = emit_load(e, e->ptr, emit_at(e, e->ptr, table, const_i64(e, call)), 8, NULL);
+  return LLVMBuildCall2(e->builder, type, function, (LLVMValueRef *)arguments, count, "");
+}
+
+// ---- extents
+
+static LLVMValueRef emit_dim(routine *r, const dim *d) {
+  emitter *e = r->e;
+  switch (d->kind) {
+  case DIM_CONST:
+    return const_i64(e, d->value);
+  case DIM_SYMBOL:
+    return emit_load(e, e->i64, emit_at(e, e->i64, frame_field(r, FRAME_dims), const_i64(e, d->symbol)), 8,
+                     NULL);
+  case DIM_ADD:
+    return LLVMBuildNSWAdd(e->builder, dim_value(r, d->a), dim_value(r, d->b), "");
+  case DIM_MUL:
+    return LLVMBuildNSWMul(e->builder, dim_value(r, d->a), dim_value(r, d->b), "");
+  case DIM_FLOORDIV: { // rounds down, also below zero; divisors are positive
+    LLVMValueRef a = dim_value(r, d->a), b = dim_value(r, d->b);
+    LLVMValueRef quotient = LLVMBuildSDiv(e->builder, a, b, ""), rest = LLVMBuildSRem(e->builder, a, b, "");
+    LLVMValueRef below = emit_icompare(e, LLVMIntSLT, rest, const_i64(e, 0));
+    return emit_isub(e, quotient, LLVMBuildZExt(e->builder, below, e->i64, ""));
+  }
+  case DIM_MIN:
+    return emit_imin(e, dim_value(r, d->a), dim_value(r, d->b));
+  case DIM_MAX:
+    return emit_imax(e, dim_value(r, d->a), dim_value(r, d->b));
+  }
+  ICE("extent of kind %d", (int)d->kind);
+}
+
+void dim_cache_set(routine *r, const dim *d, LLVMValueRef v) {
+  vec_push(&r->dims, ((cached_dim){d, v}));
+}
+
+LLVMValueRef dim_value(routine *r, const dim *d) {
+  if (d->kind == DIM_CONST)
+    return const_i64(r->e, d->value);
+  for (size_t k = 0; k < r->dims.len; k++)
+    if (r->dims.data[k].dim == d)
+      return r->dims.data[k].value;
+  LLVMBasicBlockRef here = prologue_begin(r);
+  LLVMValueRef v = emit_dim(r, d);
+  prologue_end(r, here);
+  dim_cache_set(r, d, v);
+  return v;
+}
+
+// ---- scratch
+
+int scratch_add(program_code *pc, const dim *bytes) {
+  scratch_slot slot = {dim_upper_bound(pc->dims, bytes), pc->kernel};
+  vec_push(&pc->scratch, slot);
+  return pc->s->n_offsets + (int)pc->scratch.len - 1;
+}
+
+static LLVMValueRef workspace_slot(routine *r, int slot) {
+  emitter *e = r->e;
+  LLVMValueRef offsets = frame_field(r, FRAME_offsets);
+  LLVMValueRef offset = emit_load(e, e->i64, emit_at(e, e->i64, offsets, const_i64(e, slot)), 8, NULL);
+  return emit_at(e, e->i8, frame_field(r, FRAME_workspace), offset);
+}
+
+LLVMValueRef scratch_address(routine *r, int slot) {
+  LLVMBasicBlockRef here = prologue_begin(r);
+  LLVMValueRef address = workspace_slot(r, slot);
+  prologue_end(r, here);
+  return address;
+}
+
+// ---- floating-point state
+
+static bool has_mxcsr(const emitter *e) {
+  return strncmp(e->target->triple, "x86_64", 6) == 0;
+}
+
+LLVMValueRef floating_state_enter(emitter *e) {
+  if (!has_mxcsr(e))
+    return NULL;
+  enum { FLUSH_TO_ZERO = 0x8000, DENORMALS_ARE_ZERO = 0x40, EXCEPTIONS_MASKED = 0x1f80 };
+  LLVMValueRef saved = emit_stack(e, e->i32, 1, 4, "mxcsr"),
+               wanted = emit_stack(e, e->i32, 1, 4, "mxcsr.ours");
+  emit_intrinsic(e, "llvm.x86.sse.stmxcsr", NULL, 0, &saved, 1);
+  emit_store(e, const_i32(e, FLUSH_TO_ZERO | DENORMALS_ARE_ZERO | EXCEPTIONS_MASKED), wanted, 4, NULL);
+  emit_intrinsic(e, "llvm.x86.sse.ldmxcsr", NULL, 0, &wanted, 1);
+  return saved;
+}
+
+void floating_state_leave(emitter *e, LLVMValueRef slot) {
+  if (slot)
+    emit_intrinsic(e, "llvm.x86.sse.ldmxcsr", NULL, 0, &slot, 1);
+}
+
+// ---- splitting work
+
+static LLVMValueRef ceil_divide(emitter *e, LLVMValueRef a, LLVMValueRef b) {
+  LLVMValueRef sum = emit_iadd(e, a, emit_isub(e, b, const_i64(e, 1)));
+  return LLVMBuildSDiv(e->builder, sum, b, "");
+}
+
+work_split split_work(routine *r, const dim *rows, const dim *work, int64_t grain, int64_t multiple) {
+  emitter *e = r->e;
+  LLVMValueRef one = const_i64(e, 1), n = dim_value(r, rows);
+  LLVMValueRef wanted = LLVMBuildSDiv(e->builder, dim_value(r, work), const_i64(e, grain), "");
+  wanted = emit_imax(e, one, emit_imin(e, wanted, const_i64(e, MOST_BLOCKS)));
+  LLVMValueRef per_block = emit_imax(e, one, ceil_divide(e, n, wanted));
+  per_block = emit_imul(e, ceil_divide(e, per_block, const_i64(e, multiple)), const_i64(e, multiple));
+  return (work_split){n, per_block, ceil_divide(e, n, per_block)};
+}
+
+void split_range(routine *r, const work_split *split, LLVMValueRef block, LLVMValueRef *begin,
+                 LLVMValueRef *end) {
+  *begin = emit_imul(r->e, block, split->rows_per_block);
+  *end = emit_imin(r->e, emit_iadd(r->e, *begin, split->rows_per_block), split->rows);
+}
+
+// What the threads of the session run: the body under the floating-point state of a kernel.
+static LLVMValueRef threaded(routine *r, LLVMValueRef body) {
+  emitter *e = r->e;
+  size_t length;
+  const char *name = arena_printf(r->pc->mem, "%s.thread", LLVMGetValueName2(body, &length));
+  LLVMTypeRef parameters[] = {e->ptr, e->i64};
+  function_scope outer;
+  LLVMValueRef function = function_begin(e, name, e->void_type, parameters, 2, 0, &outer);
+  LLVMValueRef arguments[] = {parameter(e, 0, "frame"), parameter(e, 1, "block")};
+  LLVMValueRef state = floating_state_enter(e);
+  emit_call(e, body, arguments, 2);
+  floating_state_leave(e, state);
+  emit_return(e, NULL);
+  function_end(e, &outer);
+  return function;
+}
+
+void run_blocks(routine *r, LLVMValueRef body, LLVMValueRef blocks) {
+  emitter *e = r->e;
+  LLVMValueRef on_thread = threaded(r, body);
+  branch several;
+  if_begin(e, &several, emit_icompare(e, LLVMIntSGT, blocks, const_i64(e, 1)), "several");
+  LLVMValueRef arguments[] = {frame_field(r, FRAME_context), on_thread, r->frame, blocks};
+  runtime_call(r, RUNTIME_parallel_for, arguments, 4);
+  if_else(e, &several);
+  branch one;
+  if_begin(e, &one, emit_icompare(e, LLVMIntEQ, blocks, const_i64(e, 1)), "one");
+  emit_call(e, body, (LLVMValueRef[]){r->frame, const_i64(e, 0)}, 2);
+  if_end(e, &one);
+  if_end(e, &several);
+}
+
+// ---- memory
+
+const alias_scope *scope_of(program_code *pc, int64_t key) {
+  for (size_t k = 0; k < pc->scope_keys.len; k++)
+    if (pc->scope_keys.data[k] == key)
+      return &pc->scopes[k];
+  if (pc->scope_keys.len == ALIAS_SCOPES)
+    return NULL;
+  vec_push(&pc->scope_keys, key);
+  return &pc->scopes[pc->scope_keys.len - 1];
+}
+
+static LLVMValueRef pointer_in(routine *r, int field, int slot) {
+  return emit_load(r->e, r->e->ptr, emit_at(r->e, r->e->ptr, frame_field(r, field), const_i64(r->e, slot)), 8,
+                   NULL);
+}
+
+static LLVMValueRef buffer_address(routine *r, const buffer *b) {
+  emitter *e = r->e;
+  switch (b->place) {
+  case PLACE_WORKSPACE:
+    return workspace_slot(r, b->slot);
+  case PLACE_INPUT:
+    return pointer_in(r, FRAME_inputs, b->slot);
+  case PLACE_OUTPUT:
+    return pointer_in(r, FRAME_outputs, b->slot);
+  case PLACE_MASK:
+    return pointer_in(r, FRAME_masks, b->slot);
+  case PLACE_PROBE:
+    return pointer_in(r, FRAME_probes, b->slot);
+  case PLACE_PARAM:
+    return pointer_in(r, FRAME_params, b->slot);
+  case PLACE_RESULT:
+    return emit_at(e, LLVMDoubleTypeInContext(e->context), frame_field(r, FRAME_results),
+                   const_i64(e, b->slot));
+  case PLACE_ROWS:
+    break;
+  }
+  ICE("buffer %d is private to a scan", b->index);
+}
+
+static const memory *cached(const routine *r, int64_t key) {
+  for (size_t k = 0; k < r->memories.len; k++)
+    if (r->memories.data[k].key == key)
+      return &r->memories.data[k].memory;
+  return NULL;
+}
+
+static int64_t buffer_key(const buffer *b) {
+  if (b->place == PLACE_PARAM)
+    return memory_key(SPACE_PARAM, b->slot);
+  if (b->place == PLACE_INPUT)
+    return memory_key(SPACE_INPUT, b->slot);
+  return memory_key(SPACE_BUFFER, b->index);
+}
+
+memory memory_of_buffer(routine *r, const buffer *b) {
+  int64_t key = buffer_key(b);
+  const memory *known = cached(r, key);
+  if (known)
+    return *known;
+  LLVMBasicBlockRef here = prologue_begin(r);
+  memory m = {.base = buffer_address(r, b), .scope = scope_of(r->pc, key)};
+  prologue_end(r, here);
+  m.element = b->place == PLACE_RESULT ? LLVMDoubleTypeInContext(r->e->context) : element_type(r->e, b->type);
+  vec_push(&r->memories, ((cached_memory){key, m}));
+  return m;
+}
+
+static bool is_outer_leaf(const node *n) {
+  return n->op == OP_PARAM || n->op == OP_INPUT;
+}
+
+bool has_memory(const routine *r, const node *n) {
+  return is_outer_leaf(n) || schedule_buffer(r->pc->s, n);
+}
+
+memory memory_of(routine *r, const node *n) {
+  if (is_outer_leaf(n)) {
+    buffer leaf = {
+        .place = n->op == OP_PARAM ? PLACE_PARAM : PLACE_INPUT, .slot = (int)n->i[0], .type = n->type};
+    return memory_of_buffer(r, &leaf);
+  }
+  const buffer *b = schedule_buffer(r->pc->s, n);
+  if (!b)
+    ICE("%%%u (%s) has no memory where a kernel reads it", n->id, op_name(n->op));
+  return memory_of_buffer(r, b);
+}
+
+int stored_buffers(const program_code *pc, const node *n, const buffer **list, int capacity) {
+  int count = 0;
+  const buffer *own = schedule_buffer(pc->s, n);
+  if (own && own->place != PLACE_INPUT && own->place != PLACE_PARAM)
+    list[count++] = own;
+  for (size_t k = 0; k < pc->s->buffers.len; k++) {
+    const buffer *b = &pc->s->buffers.data[k];
+    bool writable = b->place != PLACE_INPUT && b->place != PLACE_PARAM;
+    if (b->value != n || !writable || b == own)
+      continue;
+    INVARIANT(count < capacity);
+    list[count++] = b;
+  }
+  return count;
+}
