@@ -1,0 +1,225 @@
+// The pipeline keeps values: what a program computes (by the interpreter in double) is the same before and
+// after the passes, whichever optional pass is left out; schedules verify; and the rewrites that make nlm
+// fast really happen.
+#include "passes/pass.h"
+#include "tests/unit/run_model.h"
+#include <math.h>
+#include <string.h>
+
+enum { BATCH = 4, TIME = 5 };
+
+static const double ids[BATCH * TIME] = {3,      0, 5, 0, 0, /**/ 0, 0, 0, 0, 0,
+                                         /**/ 1, 2, 6, 4, 3, /**/ 0, 0, 2, 0, 6};
+static const double labels[BATCH] = {1, 0, 0, 1};
+
+typedef struct net {
+  const char *name;
+  void (*make)(small_model *s, tensor *words);
+} net;
+
+static void make_pooled(small_model *s, tensor *words) {
+  tensor *x = small_chain(s, words, "Embedding(7, 3, mask_zero = true)", "GlobalAveragePooling1D()", NULL);
+  small_output(s, "y",
+               small_chain(s, x, "Dense(4, activation = relu)", "Dense(1, activation = sigmoid)", NULL));
+}
+
+static void make_unmasked(small_model *s, tensor *words) {
+  tensor *x = small_chain(s, words, "Embedding(7, 3)", "LSTM(2)", NULL);
+  small_output(s, "y", small_chain(s, x, "Dense(1, activation = sigmoid)", NULL));
+}
+
+static void make_bidirectional(small_model *s, tensor *words) {
+  tensor *x = small_chain(s, words, "Embedding(7, 3, mask_zero = true)", "Bidirectional(LSTM(2))", NULL);
+  small_output(s, "y", small_chain(s, x, "Dropout(0.5)", "Dense(1, activation = sigmoid)", NULL));
+}
+
+static void make_stacked(small_model *s, tensor *words) {
+  tensor *x = small_chain(s, words, "Embedding(7, 3, mask_zero = true)",
+                          "Bidirectional(GRU(2, return_sequences = true))", "SimpleRNN(3)", NULL);
+  small_output(s, "y", small_chain(s, x, "Dense(1, activation = sigmoid)", NULL));
+}
+
+static void make_one_hot(small_model *s, tensor *words) {
+  tensor *x = small_chain(s, words, "OneHot(7, mask_zero = true)", "LSTM(2)", NULL);
+  small_output(s, "y", small_chain(s, x, "Dense(1, activation = sigmoid)", NULL));
+}
+
+static void make_flat(small_model *s, tensor *words) {
+  tensor *x = small_chain(s, words, "Embedding(7, 3)", "Flatten()", NULL);
+  small_output(s, "y", small_chain(s, x, "Dense(1, activation = sigmoid)", NULL));
+}
+
+static const net nets[] = {
+    {"pooled", make_pooled},   {"unmasked", make_unmasked}, {"bidirectional", make_bidirectional},
+    {"stacked", make_stacked}, {"one_hot", make_one_hot},   {"flat", make_flat}};
+enum { N_NETS = sizeof nets / sizeof *nets };
+
+static void begin(small_model *s, const net *n) {
+  small_model_begin(s, n->name);
+  n->make(s, small_input(s, "words", TENSOR_INT, n->make == make_flat ? "5" : "time"));
+  assert_non_null(small_train(s, "loss = binary_crossentropy"));
+}
+
+// A lowered program, not differentiated: that is a pass.
+static void lower_net(model_run *r, small_model *s, const net *n, program_kind kind) {
+  run_begin(r, s, PROGRAM_EVALUATE);
+  program_free(r->p);
+  r->p = lower_program(s->m, r->inputs, kind, NULL);
+  run_extent(r, "batch", BATCH);
+  if (n->make != make_flat)
+    run_extent(r, "time", TIME);
+  run_feed(r, "words", ids);
+  run_feed(r, s->m->outputs.data[0].name, labels);
+}
+
+static void expect_same(model_run *a, model_run *b, const program_root *root, const char *what) {
+  size_t n_a, n_b;
+  double *x = run_root(a, root->role, root->index, &n_a), *y = run_root(b, root->role, root->index, &n_b);
+  assert_int_equal(n_a, n_b);
+  for (size_t k = 0; k < n_a; k++)
+    if (!(fabs(x[k] - y[k]) <= 1e-12 * (1 + fabs(x[k]))))
+      fail_msg("%s: root %d of %d: element %zu is %.17g, was %.17g", what, (int)root->role, root->index, k,
+               y[k], x[k]);
+  free(x);
+  free(y);
+}
+
+static bool has_values(root_role role) {
+  return role == ROOT_OUTPUT || role == ROOT_LOSS || role == ROOT_GRAD || role == ROOT_GRAD_ROWS ||
+         role == ROOT_GRAD_IDS;
+}
+
+static void compare_net(const net *n, program_kind kind, const char *without) {
+  small_model s;
+  model_run plain, passed;
+  begin(&s, n);
+  lower_net(&plain, &s, n, kind);
+  lower_net(&passed, &s, n, kind);
+  const char *disabled[] = {without, NULL};
+  const char *all_optional[16] = {NULL};
+  for (int k = 0, j = 0; pass_table[k]; k++)
+    if (!pass_table[k]->required)
+      all_optional[j++] = pass_table[k]->name;
+  compilation raw = {.program = plain.p}, done = {.program = passed.p};
+  pipeline_run(&raw,
+               &(pipeline_options){.disabled = all_optional, .stop_after = "gradients", .verify = true});
+  bool finished = pipeline_run(&done, &(pipeline_options){.disabled = disabled, .verify = true});
+  assert_true(finished && done.schedule->kernels.len > 0);
+  for (size_t k = 0; k < plain.p->roots.len; k++)
+    if (has_values(plain.p->roots.data[k].role))
+      expect_same(&plain, &passed, &plain.p->roots.data[k], without ? without : n->name);
+  run_end(&plain);
+  run_end(&passed);
+  small_model_end(&s);
+}
+
+static void test_values_stay(void **state) {
+  (void)state;
+  for (int k = 0; k < N_NETS; k++) {
+    compare_net(&nets[k], PROGRAM_INFER, NULL);
+    compare_net(&nets[k], PROGRAM_EVALUATE, NULL);
+    compare_net(&nets[k], PROGRAM_GRAD, NULL);
+  }
+}
+
+static void test_values_stay_without_a_pass(void **state) {
+  (void)state;
+  for (int p = 0; pass_table[p]; p++)
+    for (int k = 0; !pass_table[p]->required && k < N_NETS; k++)
+      compare_net(&nets[k], k % 2 ? PROGRAM_INFER : PROGRAM_GRAD, pass_table[p]->name);
+}
+
+// ---- the rewrites happen
+
+static schedule *scheduled(model_run *r) {
+  compilation c = {.program = r->p};
+  pipeline_run(&c, &(pipeline_options){.verify = true});
+  return c.schedule;
+}
+
+static const kernel *kernel_of_kind(const schedule *s, kernel_kind kind) {
+  for (size_t k = 0; k < s->kernels.len; k++)
+    if (s->kernels.data[k].kind == kind)
+      return &s->kernels.data[k];
+  return NULL;
+}
+
+static int64_t largest_workspace(const schedule *s, model_run *r) {
+  int64_t most = 0;
+  for (size_t k = 0; k < s->buffers.len; k++) {
+    const buffer *b = &s->buffers.data[k];
+    if (b->place != PLACE_WORKSPACE || b->type == INT)
+      continue;
+    int64_t n = dim_eval(dim_upper_bound(r->m->unit->dims, b->elements), r->extents);
+    most = n > most ? n : most;
+  }
+  return most;
+}
+
+static void test_pooled_embeddings_never_exist(void **state) {
+  (void)state;
+  small_model s;
+  model_run r;
+  begin(&s, &nets[0]);
+  lower_net(&r, &s, &nets[0], PROGRAM_GRAD);
+  schedule *plan = scheduled(&r);
+  run_extent(&r, "time", 1000);
+  // distinct rows [min(V, 7), 3] are the largest thing; nothing grows with time
+  assert_true(largest_workspace(plan, &r) <= 7 * 3);
+  run_end(&r);
+  small_model_end(&s);
+}
+
+static void test_products_leave_the_time_loop(void **state) {
+  (void)state;
+  small_model s;
+  model_run r;
+  begin(&s, &nets[2]);
+  lower_net(&r, &s, &nets[2], PROGRAM_INFER);
+  schedule *plan = scheduled(&r);
+  const kernel *scan = kernel_of_kind(plan, KERNEL_SCAN);
+  assert_non_null(scan);
+  assert_true(scan->partner >= 0);
+  int products = 0;
+  for (int k = 0; k < scan->n_body; k++)
+    products += scan->body[k].kind == STAGE_MATMUL;
+  assert_int_equal(products, 1); // the recurrent one
+  assert_int_equal(scan->n_body, 2);
+  assert_non_null(kernel_of_kind(plan, KERNEL_UNIQUE));
+  run_end(&r);
+  small_model_end(&s);
+}
+
+static void test_one_hot_is_never_a_matrix(void **state) {
+  (void)state;
+  small_model s;
+  model_run r;
+  begin(&s, &nets[4]);
+  lower_net(&r, &s, &nets[4], PROGRAM_GRAD);
+  pipeline_run(&(compilation){.program = r.p},
+               &(pipeline_options){.stop_after = "gradients", .verify = true});
+  for (size_t k = 0; k < r.p->roots.len; k++) {
+    node **list;
+    size_t n = graph_reachable(r.p->g, &r.p->roots.data[k].value, 1, &list);
+    for (size_t j = 0; j < n; j++)
+      assert_true(list[j]->op != OP_ONE_HOT);
+    free(list);
+  }
+  bool sparse = false;
+  for (size_t k = 0; k < r.p->roots.len; k++)
+    sparse = sparse || r.p->roots.data[k].role == ROOT_GRAD_ROWS;
+  assert_true(sparse);
+  run_end(&r);
+  small_model_end(&s);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_values_stay),
+      cmocka_unit_test(test_values_stay_without_a_pass),
+      cmocka_unit_test(test_pooled_embeddings_never_exist),
+      cmocka_unit_test(test_products_leave_the_time_loop),
+      cmocka_unit_test(test_one_hot_is_never_a_matrix),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
