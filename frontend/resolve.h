@@ -1,8 +1,9 @@
 #ifndef NLM_FRONTEND_RESOLVE_H
 #define NLM_FRONTEND_RESOLVE_H
-// From source files to L1 models: reads a file and what it includes, evaluates constants, resolves names by kind,
-// instantiates blocks and cells, makes and applies layers, attaches train blocks. Everything the user did wrong goes
-// to unit->diags with its place; one mistake is reported once, and what depends on it stays silent.
+// From source files to L1 models: reads a file and what it includes, evaluates constants, resolves names by
+// kind, instantiates blocks and cells, makes and applies layers, attaches train blocks. Everything the user
+// did wrong goes to unit->diags with its place; one mistake is reported once, and what depends on it stays
+// silent.
 #include "ir/model.h"
 
 typedef struct definition {

@@ -9,13 +9,15 @@ static const dim *input_dim(context *c, const expr *e) {
   if (e->kind == EXPR_NAME && !own)
     return dim_named(u->dims, e->text);
   result r = eval(c, e);
-  if (r.kind == RESULT_VALUE && r.v->kind == VALUE_INT && r.v->integer >= 1)
+  if (r.kind == RESULT_VALUE && r.v->kind == VALUE_INT && r.v->integer >= 1 &&
+      r.v->integer <= ARG_LARGEST_SIZE)
     return dim_const(u->dims, r.v->integer);
   if (r.kind == RESULT_VALUE) {
     strbuf found = {0};
     value_print(r.v, &found);
-    diag_error(u->diags, e->at, "a dimension must be an integer of at least 1 or a name, found %s",
-               strbuf_text(&found));
+    bool large = r.v->kind == VALUE_INT && r.v->integer > 0;
+    diag_error(u->diags, e->at, "a dimension must be an integer of at %s %d or a name, found %s",
+               large ? "most" : "least", large ? ARG_LARGEST_SIZE : 1, strbuf_text(&found));
     strbuf_free(&found);
   } else if (r.kind != RESULT_POISON) {
     diag_error(u->diags, e->at, "a dimension must be an integer of at least 1 or a name, found %s",

@@ -182,6 +182,13 @@ static void check_range(binding *b, const arg_spec *spec, const value *v) {
   }
   if (v->kind != VALUE_INT && v->kind != VALUE_FLOAT)
     return;
+  bool is_size = v->kind == VALUE_INT && spec->min >= 1 && spec->max == INFINITY;
+  if (is_size && v->integer > ARG_LARGEST_SIZE) {
+    diag_error(b->d, v->at, "%s: %s must be at most %d, found %lld", b->what, spec->name, ARG_LARGEST_SIZE,
+               (long long)v->integer);
+    b->failed = true;
+    return;
+  }
   bool low = spec->open_min ? v->number <= spec->min : v->number < spec->min;
   bool high = spec->open_max ? v->number >= spec->max : v->number > spec->max;
   if (!low && !high)

@@ -60,6 +60,10 @@ enum {
   ARG_ANY = 1 << 15,   // checked by the owner
 };
 
+// An integer with a least value of 1 or more and no greatest one is a size (units, a vocabulary). Sizes end
+// here, so that products of a few of them cannot overflow 64 bits.
+enum { ARG_LARGEST_SIZE = 500000000 };
+
 typedef struct arg_spec {
   const char *name; // NULL ends a table
   unsigned kinds;

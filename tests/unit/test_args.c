@@ -79,6 +79,7 @@ static void mistakes_are_named_with_their_place(void **state) {
                 "f:1:20: error: LSTM has no argument 'foo'\n"
                 "help: LSTM takes: units, activation, rate, merge_mode, mask_zero, kernel_size, name\n");
   expect_errors("L(0)", "f:1:15: error: LSTM: units must be at least 1, found 0\n");
+  expect_errors("L(500000001)", "f:1:15: error: LSTM: units must be at most 500000000, found 500000001\n");
   expect_errors("L(1, rate = 1)", "f:1:25: error: LSTM: rate must be in [0, 1), found 1\n");
   expect_errors("L(1, rate = -0.5)", "f:1:25: error: LSTM: rate must be in [0, 1), found -0.5\n");
   expect_errors("L()", "f:1:1: error: LSTM needs the argument 'units'\n");
