@@ -147,6 +147,8 @@ int64_t call_static_dim(layer_call *call, const tensor *input, int axis) {
       call->layer->def->name, shape_text(call->model, &input->shape), strbuf_text(&b));
   strbuf_free(&b);
   explain_axes(call, d, input);
+  diag_help(
+      d, "give the input a fixed length: int[600], float[600, 3], or output_sequence_length = 600 for text");
   return -1;
 }
 

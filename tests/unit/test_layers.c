@@ -123,7 +123,9 @@ static void masks_follow_the_layers(void **state) {
       "help: pool with GlobalAveragePooling1D, which skips padding, or leave mask_zero out\n"
       "f:11:1: error: Dense got a tensor of shape (batch, 4 * time); the size of its weights depends on "
       "'4 * time', which must be a number\n"
-      "f:9:1: note: Flatten removed the time axis here: (batch, time, 4) became (batch, 4 * time)\n");
+      "f:9:1: note: Flatten removed the time axis here: (batch, time, 4) became (batch, 4 * time)\n"
+      "help: give the input a fixed length: int[600], float[600, 3], or output_sequence_length = 600 for "
+      "text\n");
   fixture_free(&f);
 }
 
