@@ -26,6 +26,21 @@ static const dim *input_dim(context *c, const expr *e) {
   return NULL;
 }
 
+// Elements of one example, symbolic dimensions counted as one: what Flatten may multiply.
+static bool check_elements(context *c, const ast_type *type, const dim *const *dims, size_t n) {
+  const double most = 1e12;
+  double elements = 1;
+  for (size_t i = 0; i < n; i++) {
+    int64_t extent = 1;
+    if (dim_is_const(dims[i], &extent))
+      elements *= (double)extent;
+  }
+  if (elements > most)
+    diag_error(c->r->u->diags, type->at, "an input of %g numbers is too large (the most is %g)", elements,
+               most);
+  return elements <= most;
+}
+
 static bool input_type(context *c, const ast_type *type, tensor_type *out) {
   static const char *const names[] = {"text", "int", "float"};
   static const tensor_type types[] = {TENSOR_TEXT, TENSOR_INT, TENSOR_REAL};
@@ -57,6 +72,7 @@ static void run_input(context *c, const ast_stmt *stmt) {
     dims[i] = input_dim(c, stmt->type->dims.items[i]);
     good = dims[i] != NULL;
   }
+  good = good && check_elements(c, stmt->type, dims, n);
   tensor *t =
       good ? model_add_input(c->m, name->text, type, dims, (int)n, name->at) : model_poison(c->m, name->at);
   result r = {.kind = tensor_is_poison(t) ? RESULT_POISON : RESULT_TENSOR, .at = name->at, .t = t};
