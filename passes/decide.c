@@ -216,7 +216,8 @@ static void analyse(fusion *f) {
   }
 }
 
-// The final states of a scan are its working memory: they exist even when nobody asks for them.
+// The final states of a scan are its working memory, and its steps' first rows steer it: they exist even when nobody
+// else asks for them.
 static size_t live_nodes(const program *p, node ***list) {
   node **roots = ARENA_ARRAY(p->g->mem, node *, p->roots.len + 1);
   for (size_t k = 0; k < p->roots.len; k++)
@@ -231,6 +232,7 @@ static size_t live_nodes(const program *p, node ***list) {
       continue;
     for (int s = 0; s < scan_body_of(scan)->n_state; s++)
       vec_push(&all, scan_final_state(p->g, scan, s));
+    vec_push(&all, g_part(p->g, scan_body_of(scan)->pack, PACK_STEP_OFFSETS));
   }
   if (all.len > p->roots.len) {
     free(*list);
