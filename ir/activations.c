@@ -25,7 +25,7 @@ static node *clip(graph *g, node *x, double low, double high) {
 }
 
 static node *build_relu6(graph *g, node *x) {
-  return clip(g, x, 0, 6);
+  return g_binary(g, OP_MIN, build_relu(g, x), real(g, 6));
 }
 
 static node *build_sigmoid(graph *g, node *x) {
@@ -46,18 +46,18 @@ static node *exp_minus_1(graph *g, node *x) {
 }
 
 static node *build_elu(graph *g, node *x) {
-  return g_select(g, g_binary(g, OP_LE, x, real(g, 0)), exp_minus_1(g, x), x);
+  return g_select(g, g_binary(g, OP_LT, x, real(g, 0)), exp_minus_1(g, x), x);
 }
 
 static node *build_selu(graph *g, node *x) {
   const double alpha = 1.6732632423543772848, scale = 1.0507009873554804934;
   node *low = scaled(g, exp_minus_1(g, x), alpha);
-  return scaled(g, g_select(g, g_binary(g, OP_LE, x, real(g, 0)), low, x), scale);
+  return scaled(g, g_select(g, g_binary(g, OP_LT, x, real(g, 0)), low, x), scale);
 }
 
 static node *build_softplus(graph *g, node *x) {
-  node *tail = g_unary(g, OP_LOG1P, g_unary(g, OP_EXP, g_unary(g, OP_NEG, g_unary(g, OP_ABS, x))));
-  return g_add(g, build_relu(g, x), tail);
+  node *toward_zero = g_binary(g, OP_MIN, x, g_unary(g, OP_NEG, x)); // -|x|, but with slope 1 at 0
+  return g_add(g, build_relu(g, x), g_unary(g, OP_LOG1P, g_unary(g, OP_EXP, toward_zero)));
 }
 
 static node *build_log_sigmoid(graph *g, node *x) {
