@@ -1,4 +1,4 @@
-// Requires: nothing. Guarantees: no product has a one-hot operand on its left, so that one-hot rows never
+// Requires: sink. Guarantees: no product has a one-hot operand on its left, so that one-hot rows never
 // become a matrix: row r of one_hot(ids) W is row ids[r] of W. Changes: MATMUL(ONE_HOT(ids), W) to GATHER(W,
 // ids).
 #include "passes/pass.h"
