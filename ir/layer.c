@@ -311,7 +311,6 @@ application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const ch
     app->call_names[i] = call_names[i];
     app->call_values[i] = call_values[i];
   }
-  bool named_before = l->name != NULL;
   layer_take_name(l);
   layer_call call = {.layer = l,
                      .app = app,
@@ -326,8 +325,9 @@ application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const ch
   }
   app->order = (int)m->applications.len;
   vec_push(&m->applications, app);
-  if (!named_before || call.first)
+  if (!l->listed)
     vec_push(&m->layers, l);
+  l->listed = true;
   vec_push(&l->applications, app);
   return app;
 }

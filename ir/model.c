@@ -145,6 +145,7 @@ int64_t layer_param_count(const layer *l, bool trainable_only) {
     if (!trainable_only || l->weights.data[i]->trainable)
       n += weight_elements(l->weights.data[i]);
   for (int i = 0; i < l->n_children; i++)
-    n += layer_param_count(l->children[i], trainable_only);
+    if (l->children[i]->parent == l && !l->children[i]->listed) // else it counts where it stands itself
+      n += layer_param_count(l->children[i], trainable_only);
   return n;
 }

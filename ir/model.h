@@ -81,6 +81,7 @@ struct layer {
   const char *scope;      // path of the enclosing block instance, or NULL
   const char *given_name; // name = "...", or NULL
   bool numbered;          // took its automatic number (a wrapped layer takes one although it bears a path)
+  bool listed;            // in model.layers
   value **args;           // parallel to def->args
   span at;
   layer *parent;      // the wrapper, or NULL

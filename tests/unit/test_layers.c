@@ -201,6 +201,23 @@ static void shared_layers_share_weights_and_check_sizes(void **state) {
   fixture_free(&f);
 }
 
+static void a_layer_used_alone_and_wrapped_counts_once(void **state) {
+  (void)state;
+  fixture f = fixture_new();
+  tensor *x = input(&f, "x", TENSOR_REAL, "time 3");
+  for (int wrapped_first = 0; wrapped_first < 2; wrapped_first++) {
+    int64_t before = all_params(f.m, false);
+    layer *dense = make(&f, "Dense(2)"), *wrapper = make_wrapping(&f, "TimeDistributed(inner)", dense, NULL);
+    apply(&f, wrapped_first ? wrapper : dense, x);
+    apply(&f, wrapped_first ? dense : wrapper, x);
+    assert_int_equal(dense->weights.len, 2);
+    assert_int_equal(all_params(f.m, false), before + 8);
+  }
+  assert_int_equal(f.m->weights.len, 4);
+  expect_messages(&f, "");
+  fixture_free(&f);
+}
+
 static void names_are_numbered_in_order_of_first_application(void **state) {
   (void)state;
   fixture f = fixture_new();
@@ -370,6 +387,7 @@ int main(void) {
       cmocka_unit_test(masks_of_several_inputs_are_merged),
       cmocka_unit_test(a_lost_time_axis_is_explained),
       cmocka_unit_test(shared_layers_share_weights_and_check_sizes),
+      cmocka_unit_test(a_layer_used_alone_and_wrapped_counts_once),
       cmocka_unit_test(names_are_numbered_in_order_of_first_application),
       cmocka_unit_test(bidirectional_merges_and_gives_states),
       cmocka_unit_test(states_are_passed_on_and_checked),
