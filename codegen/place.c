@@ -72,7 +72,7 @@ component component_offset(routine *r, component a, LLVMValueRef offset) {
 
 component component_scale(routine *r, component a, LLVMValueRef factor, unsigned lanes) {
   emitter *e = r->e;
-  int64_t v;
+  int64_t v = 0;
   if (!is_vector(&a) && (a.step == 0 || constant_of(factor, &v)))
     return (component){times(e, a.base, factor), a.step ? a.step * v : 0};
   LLVMValueRef x = component_lanes(r, a, lanes);
