@@ -1,0 +1,137 @@
+#ifndef NLM_RUNTIME_MODEL_H
+#define NLM_RUNTIME_MODEL_H
+// A compiled model, opened: its config as typed structs, its parameters, vocabularies and class names. The C
+// interface and the command line both build on it. Ownership: a loaded_model owns everything it points to but
+// the descriptor. Thread-safety: built by one thread; after that every function that takes it const may run
+// in many at once. Errors: an nlm_status and a sentence in `error` (without "error:", may span lines).
+#include "nlm/abi.h"
+#include "nlm/nlm.h"
+#include "runtime/text/vectorize.h"
+#include "runtime/weights.h"
+#include "support/arena.h"
+#include "support/strbuf.h"
+#include <stdbool.h>
+
+struct json_t;
+
+// A call of the train block with its arguments bound, defaults included: RMSprop(learning_rate = 0.001).
+typedef struct config_call {
+  const char *name;          // of the registry: "rmsprop"
+  const struct json_t *args; // object by argument name
+} config_call;
+// Arguments by name; the fallback serves where the argument is missing or null. Booleans are 0 and 1.
+double config_number(const config_call *c, const char *name, double fallback);
+const char *config_text(const config_call *c, const char *name, const char *fallback);
+bool config_is_none(const config_call *c, const char *name);
+
+enum { MODEL_MAX_RANK = 8 };
+typedef enum { MODEL_INPUT_TEXT, MODEL_INPUT_INT, MODEL_INPUT_FLOAT } model_input_type;
+
+typedef struct model_input { // as the source file declares it
+  const char *name;
+  model_input_type type;
+  size_t rank;                     // without the batch: 0 for `text`, 1 for `text[time]`
+  int64_t extents[MODEL_MAX_RANK]; // -1: symbolic
+} model_input;
+
+typedef struct model_pipeline { // one TextVectorization layer: text of an input becomes a program input
+  const char *layer;
+  size_t model_input, program_input;
+  text_pipeline pipeline;
+  vocabulary *words; // NULL until adapted or read from weights
+} model_pipeline;
+
+typedef struct model_output {
+  const char *name;
+  const char *activation; // "sigmoid", "softmax", ...; NULL where it is unknown
+  const char *loss;       // NULL: none
+  int64_t units;          // extent of the last axis; 0 where that is not fixed
+  bool sequence;          // [B, T, units]
+  bool class_ids;         // the target is int class numbers, one axis less than the output
+  double loss_weight;
+  config_call *metrics;
+  size_t metrics_count;
+  int64_t target; // program input that takes the target; -1 without a loss
+  char **classes; // one malloc'ed block; NULL until bound or read from weights
+  size_t classes_count;
+} model_output;
+
+typedef struct model_training {
+  config_call optimizer;
+  int64_t epochs, batch_size;
+  bool shuffle;
+  double validation_split;
+  bool has_seed;
+  uint64_t seed;
+  config_call *callbacks;
+  size_t callbacks_count;
+} model_training;
+
+typedef struct loaded_model {
+  const struct nlm_abi_model *abi;
+  arena *memory;
+  struct json_t *config;
+  model_input *inputs;
+  size_t inputs_count;
+  model_pipeline *pipelines;
+  size_t pipelines_count;
+  model_output *outputs; // parallel to abi->outputs
+  size_t outputs_count;
+  const model_training *training; // NULL: no train block
+  const char *summary;            // text
+  const struct json_t *report;    // what `nlmc shapes --format json` prints; NULL if absent
+  void **params;                  // [n_params]; NULL before parameters are allocated or loaded
+  char *block;                    // the parameters' own memory; NULL while they stand in a weights image
+  weights_file *image;            // weights the parameters stand in; NULL when they have a block
+  int64_t epoch;                  // epochs that the weights were trained for; 0 if unknown
+} loaded_model;
+
+// Whether this library and this CPU can run the model: NLM_ERROR_VERSION or NLM_ERROR_CPU, naming both sides.
+nlm_status model_check_version(const struct nlm_abi_model *abi, strbuf *error);
+// Checks the version and reads the config; no parameters yet. On failure *m is zero.
+nlm_status model_open(loaded_model *m, const struct nlm_abi_model *abi, strbuf *error);
+void model_close(loaded_model *m);
+
+// Bytes of parameter p, and the elements of one of its rows (product of all extents but the first).
+size_t model_param_bytes(const loaded_model *m, int64_t param);
+int64_t model_param_row(const loaded_model *m, int64_t param);
+int64_t model_param_find(const loaded_model *m, const char *name); // -1 if absent
+// Memory for all parameters in one block, each 64-byte aligned, zero. Keeps no earlier values.
+nlm_status model_allocate_params(loaded_model *m);
+// Every parameter from its initializer (allocates first if need be). Values are a function of the seed and
+// the parameter's name, drawn in double and rounded.
+nlm_status model_initialize(loaded_model *m, uint64_t seed);
+
+typedef enum {
+  WEIGHTS_READ_ONLY, // parameters may stand in the mapped file or the executable: nothing is copied
+  WEIGHTS_WRITABLE,  // training: parameters are copied into the model's block
+} weights_use;
+// Loads a file that fits exactly, with vocabularies, class names and epoch; path NULL: the weights inside the
+// executable. Refuses with the list of differing tensors; then nothing has changed.
+nlm_status model_load_weights(loaded_model *m, const char *path, weights_use use, strbuf *error);
+// Vocabularies and class names alone, where the file holds them.
+nlm_status model_take_metadata(loaded_model *m, const weights_file *file, strbuf *error);
+// Where commands look when no file is named: `<model>.safetensors` if that exists, else NULL (inside the
+// executable) if weights are there, else `<model>.safetensors`. In the model's memory.
+const char *model_default_weights(const loaded_model *m);
+// `<model>.safetensors`, in the model's memory.
+const char *model_weights_name(const loaded_model *m);
+
+// What weights files say: entries of all parameters ([n_params], malloc'ed) and metadata (malloc'ed values;
+// model_metadata_free). `epoch` goes to nlm.epoch.
+weight_entry *model_weight_entries(const loaded_model *m, void *const *params);
+typedef struct model_metadata {
+  weight_metadata *items;
+  size_t count;
+} model_metadata;
+model_metadata model_metadata_make(const loaded_model *m, int64_t epoch);
+void model_metadata_add(model_metadata *d, const char *key, const char *value); // copies both
+void model_metadata_free(model_metadata *d);
+// Writes params (NULL: the model's own) with vocabularies and classes, atomically.
+bool model_save_weights(const loaded_model *m, const char *path, void *const *params, int64_t epoch,
+                        strbuf *error);
+
+// Replaces an output's class names (copied).
+void model_set_classes(model_output *o, const text_view *names, size_t count);
+
+#endif

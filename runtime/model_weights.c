@@ -1,0 +1,231 @@
+// Weights files of an opened model: parameters, vocabularies, class names.
+#include "runtime/model.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char vocabulary_prefix[] = "nlm.vocabulary.", classes_prefix[] = "nlm.classes.";
+
+// ---- names
+
+const char *model_weights_name(const loaded_model *m) {
+  return arena_printf(m->memory, "%s.safetensors", m->abi->name);
+}
+
+const char *model_default_weights(const loaded_model *m) {
+  const char *name = model_weights_name(m);
+  return m->abi->weights_bytes && access(name, F_OK) ? NULL : name;
+}
+
+// ---- reading
+
+static nlm_status take_vocabulary(const weights_file *file, model_pipeline *p, strbuf *error) {
+  char key[512];
+  snprintf(key, sizeof key, "%s%s", vocabulary_prefix, p->layer);
+  const char *json = weights_metadata(file, key);
+  if (!json)
+    return NLM_OK;
+  strbuf reason = {0};
+  vocabulary *words = vocabulary_from_json(json, strlen(json), &reason);
+  if (words) {
+    vocabulary_free(p->words);
+    p->words = words;
+  } else {
+    strbuf_printf(error, "the vocabulary of layer '%s': %s", p->layer, strbuf_text(&reason));
+  }
+  strbuf_free(&reason);
+  return words ? NLM_OK : NLM_ERROR_WEIGHTS;
+}
+
+static nlm_status take_classes(const weights_file *file, model_output *o, strbuf *error) {
+  char key[512];
+  snprintf(key, sizeof key, "%s%s", classes_prefix, o->name);
+  const char *json = weights_metadata(file, key);
+  if (!json)
+    return NLM_OK;
+  strbuf reason = {0};
+  size_t count;
+  char **classes = weights_parse_string_list(json, &count, &reason);
+  if (classes) {
+    free(o->classes);
+    o->classes = classes;
+    o->classes_count = count;
+  } else {
+    strbuf_printf(error, "the classes of output '%s': %s", o->name, strbuf_text(&reason));
+  }
+  strbuf_free(&reason);
+  return classes ? NLM_OK : NLM_ERROR_WEIGHTS;
+}
+
+nlm_status model_take_metadata(loaded_model *m, const weights_file *file, strbuf *error) {
+  nlm_status status = NLM_OK;
+  for (size_t k = 0; k < m->pipelines_count && !status; k++)
+    status = take_vocabulary(file, &m->pipelines[k], error);
+  for (size_t k = 0; k < m->outputs_count && !status; k++)
+    status = take_classes(file, &m->outputs[k], error);
+  const char *epoch = weights_metadata(file, "nlm.epoch");
+  if (epoch)
+    m->epoch = strtoll(epoch, NULL, 10);
+  return status;
+}
+
+static bool stands_as_it_is(const loaded_model *m, const weight_tensor *t) {
+  weight_type wanted = m->abi->real_bytes == 8 ? WEIGHT_F64 : WEIGHT_F32;
+  return t->type == wanted && (uintptr_t)t->data % (uintptr_t)m->abi->real_bytes == 0;
+}
+
+// Points the parameters into the file; false if a tensor would have to be converted.
+static bool use_in_place(loaded_model *m, weights_file *file) {
+  int64_t n = m->abi->n_params;
+  for (int64_t k = 0; k < n; k++)
+    if (!stands_as_it_is(m, weights_find(file, m->abi->params[k].name)))
+      return false;
+  void **params = calloc((size_t)n + 1, sizeof *params);
+  if (!params)
+    return false;
+  for (int64_t k = 0; k < n; k++) {
+    const void *data = weights_find(file, m->abi->params[k].name)->data;
+    memcpy(&params[k], &data, sizeof data); // read only: prediction never writes parameters
+  }
+  free(m->params);
+  free(m->block);
+  weights_close(m->image);
+  m->params = params;
+  m->block = NULL;
+  m->image = file;
+  return true;
+}
+
+static nlm_status copy_params(loaded_model *m, const weights_file *file) {
+  if (!m->block && model_allocate_params(m))
+    return NLM_ERROR_MEMORY;
+  for (int64_t k = 0; k < m->abi->n_params; k++) {
+    const weight_tensor *t = weights_find(file, m->abi->params[k].name);
+    if (m->abi->real_bytes == 8)
+      weights_copy_f64(t, m->params[k]);
+    else
+      weights_copy_f32(t, m->params[k]);
+  }
+  return NLM_OK;
+}
+
+static weights_file *open_image(const loaded_model *m, const char *path, nlm_status *status, strbuf *error) {
+  weights_file *file = NULL;
+  strbuf reason = {0};
+  const char *name = path ? path : "weights inside the executable";
+  *status = NLM_ERROR_FILE;
+  if (path)
+    file = weights_open(path, &reason);
+  else if (m->abi->weights_bytes)
+    file = weights_from_memory(m->abi->weights, (size_t)m->abi->weights_bytes, &reason);
+  else
+    strbuf_puts(&reason, "there are none; name a file");
+  if (!file) {
+    strbuf_printf(error, "%s: %s", name, strbuf_text(&reason));
+    strbuf_free(&reason);
+    return NULL;
+  }
+  weight_entry *wanted = model_weight_entries(m, NULL);
+  if (weights_differences(file, wanted, (size_t)m->abi->n_params, &reason)) {
+    strbuf_printf(error, "%s does not fit model '%s':\n%s", name, m->abi->name, strbuf_text(&reason));
+    while (error->len && error->data[error->len - 1] == '\n')
+      error->data[--error->len] = 0;
+    weights_close(file);
+    file = NULL;
+    *status = NLM_ERROR_WEIGHTS;
+  }
+  free(wanted);
+  strbuf_free(&reason);
+  return file;
+}
+
+nlm_status model_load_weights(loaded_model *m, const char *path, weights_use use, strbuf *error) {
+  nlm_status status;
+  weights_file *file = open_image(m, path, &status, error);
+  if (!file)
+    return status;
+  status = model_take_metadata(m, file, error);
+  if (!status && use == WEIGHTS_READ_ONLY && use_in_place(m, file))
+    return NLM_OK;
+  if (!status)
+    status = copy_params(m, file);
+  weights_close(file);
+  return status;
+}
+
+// ---- writing
+
+weight_entry *model_weight_entries(const loaded_model *m, void *const *params) {
+  int64_t n = m->abi->n_params;
+  weight_entry *entries = xcalloc((size_t)n + 1, sizeof *entries);
+  for (int64_t k = 0; k < n; k++) {
+    const struct nlm_abi_param *p = &m->abi->params[k];
+    entries[k] = (weight_entry){.name = p->name,
+                                .type = m->abi->real_bytes == 8 ? WEIGHT_F64 : WEIGHT_F32,
+                                .rank = (size_t)p->rank,
+                                .data = params ? params[k] : NULL};
+    for (int64_t j = 0; j < p->rank; j++)
+      entries[k].shape[j] = p->dims[j];
+  }
+  return entries;
+}
+
+void model_metadata_add(model_metadata *d, const char *key, const char *value) {
+  d->items = xrealloc(d->items, (d->count + 1) * sizeof *d->items);
+  d->items[d->count++] = (weight_metadata){xstrdup(key), xstrdup(value)};
+}
+
+static void add_joined(model_metadata *d, const char *prefix, const char *name, const strbuf *value) {
+  strbuf key = {0};
+  strbuf_printf(&key, "%s%s", prefix, name);
+  model_metadata_add(d, strbuf_text(&key), strbuf_text(value));
+  strbuf_free(&key);
+}
+
+model_metadata model_metadata_make(const loaded_model *m, int64_t epoch) {
+  model_metadata d = {0};
+  char number[32];
+  snprintf(number, sizeof number, "%lld", (long long)epoch);
+  model_metadata_add(&d, "nlm.model", m->abi->name);
+  model_metadata_add(&d, "nlm.source_hash", m->abi->source_hash ? m->abi->source_hash : "");
+  model_metadata_add(&d, "nlm.version", m->abi->compiler ? m->abi->compiler : "");
+  model_metadata_add(&d, "nlm.epoch", number);
+  for (size_t k = 0; k < m->pipelines_count; k++) {
+    strbuf json = {0};
+    if (m->pipelines[k].words) {
+      vocabulary_to_json(m->pipelines[k].words, &json);
+      add_joined(&d, vocabulary_prefix, m->pipelines[k].layer, &json);
+    }
+    strbuf_free(&json);
+  }
+  for (size_t k = 0; k < m->outputs_count; k++) {
+    const model_output *o = &m->outputs[k];
+    strbuf json = {0};
+    if (o->classes) {
+      weights_put_string_list((const char *const *)o->classes, o->classes_count, &json);
+      add_joined(&d, classes_prefix, o->name, &json);
+    }
+    strbuf_free(&json);
+  }
+  return d;
+}
+
+void model_metadata_free(model_metadata *d) {
+  for (size_t k = 0; k < d->count; k++) {
+    free((char *)d->items[k].key);
+    free((char *)d->items[k].value);
+  }
+  free(d->items);
+  *d = (model_metadata){0};
+}
+
+bool model_save_weights(const loaded_model *m, const char *path, void *const *params, int64_t epoch,
+                        strbuf *error) {
+  weight_entry *entries = model_weight_entries(m, params ? params : m->params);
+  model_metadata d = model_metadata_make(m, epoch);
+  bool fine = weights_write(path, entries, (size_t)m->abi->n_params, d.items, d.count, error);
+  model_metadata_free(&d);
+  free(entries);
+  return fine;
+}
