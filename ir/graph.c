@@ -7,10 +7,13 @@
 struct graph_private {
   node **slots; // open addressing, capacity a power of two
   size_t capacity, node_capacity;
-  uint64_t *hash;   // by node id
-  int *scan_id;     // by node id
-  int *active_scan; // by dim symbol: the scan whose active rows it counts, or -1
-  int n_active_scan, n_scans;
+  uint64_t *hash; // by node id
+  int *scan_id;   // by node id
+  struct symbol_origin {
+    const node *node; // the PACK or UNIQUE that counts it, or NULL
+    int scan;         // the scan whose body it belongs to (active rows, counts inside), or -1
+  } * origin;         // by dim symbol
+  int n_origin, n_scans;
   const char *const *labels; // of new nodes
   int n_labels;
   rewriting *rewriting;
@@ -71,7 +74,7 @@ void graph_free(graph *g) {
   free(g->p->slots);
   free(g->p->hash);
   free(g->p->scan_id);
-  free(g->p->active_scan);
+  free(g->p->origin);
   free(g->nodes);
 }
 
@@ -205,15 +208,27 @@ bool multi_find(graph *g, op_code op, node *const *in, int n_in, const int64_t *
 
 // ---- membership in scan bodies
 
-int graph_new_scan_id(graph *g, const dim *active) {
-  struct graph_private *p = g->p;
-  INVARIANT(active->kind == DIM_SYMBOL);
-  if (active->symbol >= p->n_active_scan) {
-    p->active_scan = xrealloc(p->active_scan, sizeof *p->active_scan * (size_t)(active->symbol + 1));
-    while (p->n_active_scan <= active->symbol)
-      p->active_scan[p->n_active_scan++] = -1;
+static struct symbol_origin *origin_of(struct graph_private *p, const dim *symbol) {
+  INVARIANT(symbol->kind == DIM_SYMBOL);
+  if (symbol->symbol >= p->n_origin) {
+    p->origin = xrealloc(p->origin, sizeof *p->origin * (size_t)(symbol->symbol + 1));
+    while (p->n_origin <= symbol->symbol)
+      p->origin[p->n_origin++] = (struct symbol_origin){NULL, -1};
   }
-  return p->active_scan[active->symbol] = p->n_scans++;
+  return &p->origin[symbol->symbol];
+}
+
+int graph_new_scan_id(graph *g, const dim *active) {
+  return origin_of(g->p, active)->scan = g->p->n_scans++;
+}
+
+void graph_set_origin(graph *g, const dim *count, const node *n) {
+  if (count->kind == DIM_SYMBOL && count->bound)
+    *origin_of(g->p, count) = (struct symbol_origin){n, node_scan_id(g, n)};
+}
+
+const node *graph_origin(const graph *g, const dim *symbol) {
+  return symbol->symbol < g->p->n_origin ? g->p->origin[symbol->symbol].node : NULL;
 }
 
 static int join_scans(int a, int b) {
@@ -226,7 +241,7 @@ int dim_scan_id(const graph *g, const dim *d) {
   if (d->kind == DIM_CONST)
     return -1;
   if (d->kind == DIM_SYMBOL)
-    return d->symbol < g->p->n_active_scan ? g->p->active_scan[d->symbol] : -1;
+    return d->symbol < g->p->n_origin ? g->p->origin[d->symbol].scan : -1;
   return join_scans(dim_scan_id(g, d->a), dim_scan_id(g, d->b));
 }
 

@@ -38,24 +38,21 @@ node *g_zeros(graph *g, shape s);                         // REAL
 shape shape_without(const shape *s, unsigned axes);       // axes removed
 shape shape_with(const shape *s, int axis, const dim *d); // one extent replaced
 shape shape_join(const shape *head, const shape *tail, int tail_from);
-int dim_scan_id(const graph *g, const dim *d); // scan whose active rows d counts, or -1
-bool node_in_any_body(const graph *g, const node *n);
+int dim_scan_id(const graph *g, const dim *d); // scan whose active rows (or counts inside) d mentions, or -1
 
 // ---- scans and packings (ir/ops/scan.c, ir/ops/pack.c)
-typedef struct pack_dims {
-  const dim *valid, *steps;
-} pack_dims;
-typedef struct unique_dims {
-  const dim *count, *bound;
-} unique_dims;
 bool multi_find(graph *g, op_code op, node *const *in, int n_in, const int64_t *attrs, node **found);
 int graph_new_scan_id(graph *g, const dim *active);
+// A run-time count and the node that gives it. Whatever mentions the count comes after that node, and needs
+// it.
+void graph_set_origin(graph *g, const dim *count, const node *n);
+const node *graph_origin(const graph *g, const dim *symbol); // NULL: none
+void mark_counts(const graph *g, unsigned char *mark,
+                 const node *n); // by node id: the origins that n mentions
 
 // ---- rewriting in progress (ir/rewrite.c)
 typedef struct rewriting rewriting;
 rewriting **graph_rewriting(graph *g);
-shape rewritten_shape(graph *g, const shape *s);
-const dim *rewritten_dim(graph *g, const dim *d);
 void rewriting_equate(graph *g, const dim *from, const dim *to);
 
 #endif

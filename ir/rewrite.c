@@ -19,8 +19,24 @@ static void mark_all(unsigned char *mark, node *const *list, int n) {
     mark[list[k]->id] = 1;
 }
 
-static void mark_operands(unsigned char *mark, const node *n) {
+// The nodes that count what an extent mentions.
+static void mark_origins(const graph *g, unsigned char *mark, const dim *d) {
+  for (; d->a; d = d->a)
+    mark_origins(g, mark, d->b);
+  if (d->kind == DIM_SYMBOL && graph_origin(g, d))
+    mark[graph_origin(g, d)->id] = 1;
+}
+
+void mark_counts(const graph *g, unsigned char *mark, const node *n) {
+  for (int k = 0; k < n->shape.rank; k++)
+    mark_origins(g, mark, n->shape.d[k]);
+  if (n->op == OP_EXTENT)
+    mark_origins(g, mark, n->extra);
+}
+
+static void mark_operands(const graph *g, unsigned char *mark, const node *n) {
   mark_all(mark, n->in, n->n_in);
+  mark_counts(g, mark, n);
   if (n->op != OP_SCAN)
     return;
   const scan_body *b = scan_body_of(n);
@@ -40,7 +56,7 @@ static size_t reach(const graph *g, node *const *roots, size_t n_roots, node *co
   for (size_t id = g->n_nodes; id-- > 0;)
     if (mark[id]) {
       if (!stop || !stop[id])
-        mark_operands(mark, g->nodes[id]);
+        mark_operands(g, mark, g->nodes[id]);
       n++;
     }
   *list = xmalloc(n * sizeof **list + 1);
@@ -58,15 +74,15 @@ size_t graph_reachable(const graph *g, node *const *roots, size_t n_roots, node 
 
 // ---- rebuilding
 
-const dim *rewritten_dim(graph *g, const dim *d) {
+const dim *graph_rewritten_dim(graph *g, const dim *d) {
   const rewriting *r = *graph_rewriting(g);
   return r && r->from.len ? dim_substitute(g->dims, d, r->from.data, r->to.data, r->from.len) : d;
 }
 
-shape rewritten_shape(graph *g, const shape *s) {
+shape graph_rewritten_shape(graph *g, const shape *s) {
   shape result = *s;
   for (int k = 0; k < s->rank; k++)
-    result.d[k] = rewritten_dim(g, s->d[k]);
+    result.d[k] = graph_rewritten_dim(g, s->d[k]);
   return result;
 }
 
@@ -89,36 +105,23 @@ node *graph_rewritten(graph *g, node *original) {
   return mapped ? mapped : original;
 }
 
-// A packing or unique on new operands keeps its counts (a rewrite keeps values), unless that node exists
-// already or the mask went: then every dim that counts the same takes the other's name.
+// A packing or unique on new operands is another node and counts under other names; what mentioned the old
+// counts is rebuilt with the new ones, and so comes after the new node.
 static node *rebuild_counted(graph *g, const node *original, node *const *new_in) {
-  const dim *const *old = original->extra;
-  int n_dims = original->op == OP_PACK ? 4 : 2, first = original->op == OP_PACK ? 2 : 1;
-  const dim **dims = ARENA_ARRAY(g->mem, const dim *, 4);
-  for (int k = 0; k < n_dims; k++)
-    dims[k] = rewritten_dim(g, old[k]);
-  node draft = *original, *found = NULL;
-  memset(draft.i, 0, sizeof draft.i);
-  double value;
+  node *now;
   if (original->op == OP_UNIQUE) {
-    draft.i[0] = -1;
-    dim_is_const(dims[1], &draft.i[0]);
-    draft.i[1] = dims[1]->id;
-  } else {
-    draft.i[0] = dims[2]->id;
-    draft.i[1] = dims[3]->id;
-    if (original->n_in && node_is_number(new_in[0], &value) && value != 0)
-      found = g_pack(g, NULL, dims[2], dims[3]);
+    now = g_unique_dim(g, new_in[0], graph_rewritten_dim(g, unique_bound(original)));
+    rewriting_equate(g, unique_count(original), unique_count(now));
+    return now;
   }
-  if (found || multi_find(g, original->op, new_in, original->n_in, draft.i, &found)) {
-    const dim *const *now = found->extra;
-    for (int k = 0; k < first; k++)
-      rewriting_equate(g, dims[k], now[k]);
-    return found;
-  }
-  draft.in = (node **)new_in;
-  draft.extra = dims;
-  return graph_intern(g, &draft);
+  const dim *batch = graph_rewritten_dim(g, pack_batch(original)),
+            *time = graph_rewritten_dim(g, pack_time(original));
+  now = g_pack(g, original->n_in ? new_in[0] : NULL, batch, time);
+  if (pack_is_dense(original))
+    return now; // its counts are no names of their own
+  rewriting_equate(g, pack_valid(original), pack_valid(now));
+  rewriting_equate(g, pack_steps(original), pack_steps(now));
+  return now;
 }
 
 static node **rewritten_list(graph *g, node *const *list, int n) {
@@ -148,8 +151,8 @@ static bool shape_changes(graph *g, const node *n) {
   const rewriting *r = *graph_rewriting(g);
   if (!r || !r->from.len)
     return false;
-  shape s = rewritten_shape(g, &n->shape);
-  return !shape_equal(&s, &n->shape) || (n->op == OP_EXTENT && rewritten_dim(g, n->extra) != n->extra);
+  shape s = graph_rewritten_shape(g, &n->shape);
+  return !shape_equal(&s, &n->shape) || (n->op == OP_EXTENT && graph_rewritten_dim(g, n->extra) != n->extra);
 }
 
 static bool body_changes(graph *g, const node *n) {
@@ -178,9 +181,9 @@ node *graph_rebuild(graph *g, const node *original, node *const *new_in) {
   if (original->op == OP_SCAN)
     return rebuild_scan(g, original, new_in);
   node draft = *original;
-  draft.shape = rewritten_shape(g, &original->shape);
+  draft.shape = graph_rewritten_shape(g, &original->shape);
   if (original->op == OP_EXTENT)
-    draft.extra = rewritten_dim(g, original->extra);
+    draft.extra = graph_rewritten_dim(g, original->extra);
   node *local[4], **in = original->n_in > 4 ? xmalloc(sizeof *in * (size_t)original->n_in) : local;
   for (int k = 0; k < original->n_in; k++)
     in[k] = new_in[k];

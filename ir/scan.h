@@ -26,6 +26,10 @@ void graph_substitute(graph *g, node **values, size_t n_values, node *const *fro
 
 // During graph_rewrite: what a node reached before became; of a node that was not reached, itself.
 node *graph_rewritten(graph *g, node *original);
+// During graph_rewrite: an extent or shape of an original node in terms of the new graph. A packing or unique
+// on new operands counts under new names, so a rule must not use an original's shape as it is.
+const dim *graph_rewritten_dim(graph *g, const dim *d);
+shape graph_rewritten_shape(graph *g, const shape *s);
 
 // Makes the scans that roots reach minimal, in place of roots: scans that are one recurrence (same id,
 // operands and next states; graph_gradients makes such pairs) become one with the outputs of all; outputs,

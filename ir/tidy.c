@@ -87,7 +87,10 @@ static void use_body(tidying *t, recurrence *r, unsigned char *mark) {
       mark[b->next[k]->id] |= r->state[k];
     for (size_t id = r->first->id; id-- > 0;) {
       const node *x = t->g->nodes[id];
-      for (int k = 0; k < x->n_in && mark[id] && node_scan_id(t->g, x) == b->id; k++)
+      if (!mark[id] || node_scan_id(t->g, x) != b->id)
+        continue;
+      mark_counts(t->g, mark, x);
+      for (int k = 0; k < x->n_in; k++)
         mark[x->in[k]->id] = 1;
     }
     grows = false;
@@ -124,6 +127,7 @@ static void find_uses(tidying *t, node *const *roots, size_t n_roots) {
     }
     if (n->op == OP_PART && n->in[0]->op == OP_SCAN)
       use_part(t, n);
+    mark_counts(g, mark, n);
     for (int k = 0; k < n->n_in; k++)
       mark[n->in[k]->id] = 1;
   }

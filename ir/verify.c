@@ -34,6 +34,22 @@ static const char *check_order(const graph *g, const node *n) {
   return NULL;
 }
 
+static bool counted_before(const graph *g, const dim *d, const node *n) {
+  for (; d->a; d = d->a)
+    if (!counted_before(g, d->b, n))
+      return false;
+  const node *origin = d->kind == DIM_SYMBOL ? graph_origin(g, d) : NULL;
+  return !origin || origin->id < n->id;
+}
+
+// What mentions a run-time count must come after the node that gives it.
+static const char *check_counts(const graph *g, const node *n) {
+  bool sound = n->op != OP_EXTENT || counted_before(g, n->extra, n);
+  for (int k = 0; k < n->shape.rank; k++)
+    sound &= counted_before(g, n->shape.d[k], n);
+  return sound ? NULL : "mentions a count before the node that gives it";
+}
+
 static const char *check_members(const graph *g, const node *n) {
   int id = node_scan_id(g, n);
   if (n->op == OP_SCAN && id >= 0)
@@ -83,6 +99,7 @@ const char *graph_verify(const graph *g, node *const *roots, size_t n_roots) {
   for (size_t k = 0; k < n && !wrong; k++) {
     const char *what = check_order(g, list[k]);
     what = what ? what : check_shape(mutable_dims, list[k]);
+    what = what ? what : check_counts(g, list[k]);
     what = what ? what : check_members(g, list[k]);
     what = what || list[k]->op != OP_SCAN ? what : check_body(g, list[k]);
     if (what)

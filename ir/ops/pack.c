@@ -31,7 +31,9 @@ node *g_unique_dim(graph *g, node *ids, const dim *bound) {
   dims[0] = dim_runtime(g->dims, "distinct", dim_min(g->dims, ids->shape.d[0], bound));
   dims[1] = bound;
   n.extra = dims;
-  return graph_intern(g, &n);
+  found = graph_intern(g, &n);
+  graph_set_origin(g, dims[0], found);
+  return found;
 }
 
 node *g_unique(graph *g, node *ids, int64_t bound) {
@@ -82,7 +84,10 @@ node *g_pack(graph *g, node *mask_or_null, const dim *batch, const dim *time) {
   dims[2] = batch;
   dims[3] = time;
   n.extra = dims;
-  return graph_intern(g, &n);
+  found = graph_intern(g, &n);
+  graph_set_origin(g, dims[0], found);
+  graph_set_origin(g, dims[1], found);
+  return found;
 }
 
 const dim *pack_valid(const node *pack) {

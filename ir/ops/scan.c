@@ -125,9 +125,11 @@ static unsigned char *mark_body(const graph *g, const scan_body *b) {
       continue;
     const node *n = g->nodes[id];
     if (node_scan_id(g, n) != b->id) {
-      mark[id] = is_free_leaf(n) ? 1 : 2;
+      bool counts = n->op == OP_PACK || n->op == OP_UNIQUE; // reached by an extent that it gives: no value
+      mark[id] = counts ? 0 : is_free_leaf(n) ? 1 : 2;
       continue;
     }
+    mark_counts(g, mark, n);
     for (int k = 0; k < n->n_in; k++)
       mark[n->in[k]->id] = 1;
   }
