@@ -116,29 +116,18 @@ static node *build_log_softmax(graph *g, node *x) {
   return g_sub(g, shifted, g_unary(g, OP_LOG, over_last_axis(g, OP_REDUCE_SUM, g_unary(g, OP_EXP, shifted))));
 }
 
+static node *build_swish(graph *g, node *x) {
+  return build_silu(g, x);
+}
+
 static const struct {
   const char *name;
   node *(*build)(graph *g, node *x);
-} table[] = {{"relu", build_relu},
-             {"sigmoid", build_sigmoid},
-             {"tanh", build_tanh},
-             {"softmax", build_softmax},
-             {"linear", build_linear},
-             {"elu", build_elu},
-             {"selu", build_selu},
-             {"softplus", build_softplus},
-             {"softsign", build_softsign},
-             {"silu", build_silu},
-             {"swish", build_silu},
-             {"gelu", build_gelu},
-             {"hard_sigmoid", build_hard_sigmoid},
-             {"hard_silu", build_hard_silu},
-             {"exponential", build_exponential},
-             {"mish", build_mish},
-             {"leaky_relu", build_leaky_relu},
-             {"relu6", build_relu6},
-             {"log_sigmoid", build_log_sigmoid},
-             {"log_softmax", build_log_softmax}};
+} table[] = {
+#define ACTIVATION(name, type) {#name, build_##name},
+#include "ir/activations.def"
+#undef ACTIVATION
+};
 enum { ACTIVATIONS = sizeof table / sizeof *table };
 
 static int find(const char *name) {
@@ -154,9 +143,10 @@ bool activation_exists(const char *name) {
 
 const char *const *activation_names(void) {
   static const char *const names[] = {
-      "relu",        "sigmoid",  "tanh",       "softmax", "linear",      "elu",          "selu",
-      "softplus",    "softsign", "silu",       "swish",   "gelu",        "hard_sigmoid", "hard_silu",
-      "exponential", "mish",     "leaky_relu", "relu6",   "log_sigmoid", "log_softmax",  NULL};
+#define ACTIVATION(name, type) #name,
+#include "ir/activations.def"
+#undef ACTIVATION
+      NULL};
   return names;
 }
 

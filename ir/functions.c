@@ -106,16 +106,7 @@ static void activation_function_lower(lowering *lw, const application *app) {
       .lower = activation_function_lower,                                                                    \
       .examples = word##_examples,                                                                           \
   };
-#define ACTIVATIONS(X)                                                                                       \
-  X(relu, Relu)                                                                                              \
-  X(sigmoid, Sigmoid)                                                                                        \
-  X(tanh, Tanh)                                                                                              \
-  X(softmax, Softmax)                                                                                        \
-  X(linear, Linear) X(elu, Elu) X(selu, Selu) X(softplus, Softplus) X(softsign, Softsign) X(silu, Silu)      \
-      X(swish, Swish) X(gelu, Gelu) X(hard_sigmoid, HardSigmoid) X(hard_silu, HardSilu)                      \
-          X(exponential, Exponential) X(mish, Mish) X(leaky_relu, LeakyRelu) X(relu6, Relu6)                 \
-              X(log_sigmoid, LogSigmoid) X(log_softmax, LogSoftmax)
-ACTIVATIONS(ACTIVATION)
+#include "ir/activations.def"
 #undef ACTIVATION
 
 // ---- the table
@@ -125,14 +116,9 @@ const layer_def *const function_table[] = {
 #include "ir/functions.def"
 #undef FUNCTION
 #define ACTIVATION(word, type) &word##_function,
-    ACTIVATIONS(ACTIVATION)
+#include "ir/activations.def"
 #undef ACTIVATION
-        & where_function,
-    &mean_function,
-    &sum_function,
-    &max_function,
-    &min_function,
-    NULL};
+    &where_function, &mean_function, &sum_function, &max_function, &min_function, NULL};
 
 const layer_def *function_find(const char *name) {
   if (strcmp(name, "Where") == 0)
