@@ -36,7 +36,7 @@ static bool next_in_place(const scan_code *sc, const node *n) {
 // A state that takes over another state's old value is committed through an array of its own.
 static bool next_is_other_state(const scan_code *sc, int k) {
   const node *next = sc->body->next[k];
-  return next->op == OP_SCAN_STATE && next->i[0] == sc->body->id && next->i[1] != k;
+  return next->op == OP_SCAN_STATE && next->i[0] == sc->body->id && next->i[1] != k && !sc->k->in_place[k];
 }
 
 static bool has_rows(const schedule *s, const node *n) {
@@ -314,18 +314,24 @@ static LLVMValueRef rows_of_stage(routine *r, const stage *st) {
   return emit_imul(e, r->scan->count, dim_value(r, others));
 }
 
-static void commit_states(routine *r) {
+// States that others take over are set aside before stages replace them.
+static void save_taken_states(routine *r) {
   scan_code *sc = r->scan;
-  const local_rows *array = &sc->locals.data[sc->body->n_state], *other = array;
+  const local_rows *saved = &sc->locals.data[sc->body->n_state];
   for (int k = 0; k < sc->body->n_state; k++)
     if (next_is_other_state(sc, k))
-      copy_local(r, sc, other++, &sc->locals.data[sc->body->next[k]->i[1]], sc->count);
+      copy_local(r, sc, saved++, &sc->locals.data[sc->body->next[k]->i[1]], sc->count);
+}
+
+static void commit_states(routine *r) {
+  scan_code *sc = r->scan;
+  const local_rows *saved = &sc->locals.data[sc->body->n_state];
   for (int k = 0; k < sc->body->n_state; k++) {
     node *next = sc->body->next[k];
     const local_rows *state = &sc->locals.data[k];
-    if (next_is_other_state(sc, k))
-      copy_local(r, sc, state, array++, sc->count);
-    else if (!sc->k->in_place[k] && next != sc->body->state_param[k]) {
+    if (next_is_other_state(sc, k)) {
+      copy_local(r, sc, state, saved++, sc->count);
+    } else if (!sc->k->in_place[k] && next != sc->body->state_param[k]) {
       copy_columns copy = {.from = next, .to = local_memory(r, sc, state)};
       copy_rows(r, &copy, sc->count);
     }
@@ -335,6 +341,7 @@ static void commit_states(routine *r) {
 static void emit_step(routine *r, const turned_weights *turned) {
   scan_code *sc = r->scan;
   size_t mark = memo_mark(r);
+  save_taken_states(r);
   for (int s = 0; s < sc->k->n_body; s++) {
     const stage *st = &sc->k->body[s];
     if (st->kind == STAGE_MATMUL)
