@@ -4,7 +4,7 @@
 #include <math.h>
 
 enum { LEARNING_RATE, BETA_1, BETA_2, EPSILON, AMSGRAD };
-enum { C_ALPHA, C_BETA_1, C_REST_1, C_BETA_2, C_REST_2, C_EPSILON, C_AMSGRAD };
+enum { C_ALPHA, C_BETA_1, C_REST_1, C_BETA_2, C_REST_2, C_EPSILON, C_AMSGRAD, C_SHRINKS };
 
 static const arg_spec args[] = {{.name = "learning_rate",
                                  .kinds = ARG_FLOAT,
@@ -47,19 +47,30 @@ static bool replays(const double *a) {
   return true;
 }
 
+// alpha / learning rate
+static double correction(const double *a, double t) {
+  return sqrt(1 - pow(a[BETA_2], t)) / (1 - pow(a[BETA_1], t));
+}
+
+// Without a gradient, alpha m / (sqrt(v) + epsilon) is at most this times what it was a step before.
+static double shrinkage(const double *a, double t) {
+  return t < 2 ? 1 : a[BETA_1] / sqrt(a[BETA_2]) * correction(a, t) / correction(a, t - 1);
+}
+
 static void constants(const double *a, double learning_rate, int64_t t, double *c) {
-  c[C_ALPHA] = learning_rate * sqrt(1 - pow(a[BETA_2], (double)t)) / (1 - pow(a[BETA_1], (double)t));
+  c[C_ALPHA] = learning_rate * correction(a, (double)t);
   c[C_BETA_1] = a[BETA_1];
   c[C_REST_1] = 1 - a[BETA_1];
   c[C_BETA_2] = a[BETA_2];
   c[C_REST_2] = 1 - a[BETA_2];
   c[C_EPSILON] = a[EPSILON];
   c[C_AMSGRAD] = a[AMSGRAD];
+  c[C_SHRINKS] = shrinkage(a, (double)t) < 0.9999; // clear of rounding
 }
 
 #define DEFINE_ADAM(suffix, real, root)                                                                      \
-  static void amsgrad_##suffix(real *restrict w, real *const *s, const real *restrict g, int64_t n,          \
-                               const real *c) {                                                              \
+  OPTIMIZER_CLONES static void amsgrad_##suffix(real *restrict w, real *const *s, const real *restrict g,    \
+                                                int64_t n, const real *c) {                                  \
     real *restrict m = s[0], *restrict v = s[1], *restrict most = s[2];                                      \
     for (int64_t k = 0; k < n; k++) {                                                                        \
       real x = g ? g[k] : 0;                                                                                 \
@@ -69,8 +80,8 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
       w[k] -= c[C_ALPHA] * m[k] / (root(most[k]) + c[C_EPSILON]);                                            \
     }                                                                                                        \
   }                                                                                                          \
-  static void step_##suffix(real *restrict w, real *const *s, const real *restrict g, int64_t n,             \
-                            const real *c) {                                                                 \
+  OPTIMIZER_CLONES static void step_##suffix(real *restrict w, real *const *s, const real *restrict g,       \
+                                             int64_t n, const real *c) {                                     \
     if (c[C_AMSGRAD] != 0) {                                                                                 \
       amsgrad_##suffix(w, s, g, n, c);                                                                       \
       return;                                                                                                \
@@ -88,10 +99,10 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
       w[k] -= alpha * m[k] / (root(v[k]) + epsilon);                                                         \
     }                                                                                                        \
   }                                                                                                          \
-  /* m shrinks faster than sqrt(v), so once a step moves no weight no later one does (while the rate does    \
-     not grow): then only the averages decay. */                                                                     \
-  static void replay_##suffix(real *w, real *const *s, int64_t n, const real *c, int64_t count,              \
-                              bool may_settle) {                                                             \
+  /* Once a step moves no weight and every later one is smaller, none of them does: then only the averages   \
+     decay. */                                                                                               \
+  OPTIMIZER_CLONES static void replay_##suffix(real *w, real *const *s, int64_t n, const real *c,            \
+                                               int64_t count, bool may_settle) {                             \
     enum { CHUNK = 64 };                                                                                     \
     if (c[C_AMSGRAD] != 0) {                                                                                 \
       for (int64_t j = 0; j < count; j++)                                                                    \
@@ -99,6 +110,9 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
       return;                                                                                                \
     }                                                                                                        \
     real b1 = c[C_BETA_1], b2 = c[C_BETA_2], epsilon = c[C_EPSILON];                                         \
+    int64_t settles = count; /* steps from here on are smaller than the one before */                        \
+    while (may_settle && settles > 0 && c[(settles - 1) * OPTIMIZER_CONSTANTS + C_SHRINKS] != 0)             \
+      settles--;                                                                                             \
     for (int64_t first = 0; first < n; first += CHUNK) {                                                     \
       real cw[CHUNK], cm[CHUNK], cv[CHUNK];                                                                  \
       int64_t size = n - first < CHUNK ? n - first : CHUNK, j = 0;                                           \
@@ -109,7 +123,7 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
       }                                                                                                      \
       for (int moved = 1; moved && j < count; j++) {                                                         \
         real alpha = c[j * OPTIMIZER_CONSTANTS + C_ALPHA];                                                   \
-        moved = !may_settle;                                                                                 \
+        moved = j + 1 < settles;                                                                             \
         for (int64_t k = 0; k < CHUNK; k++) {                                                                \
           cm[k] = b1 * cm[k];                                                                                \
           cv[k] = b2 * cv[k];                                                                                \

@@ -9,6 +9,15 @@
 #include "runtime/registry.h"
 #include "runtime/session.h"
 
+// One rule, compiled for several widths of vectors and chosen when the program starts. The bits are the same:
+// no operation is fused or reordered.
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) &&                 \
+    !defined(__SANITIZE_ADDRESS__)
+#define OPTIMIZER_CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define OPTIMIZER_CLONES
+#endif
+
 enum { OPTIMIZER_SLOTS = 3, OPTIMIZER_CONSTANTS = 8, OPTIMIZER_ARGS = 16 };
 
 typedef struct optimizer_rule {

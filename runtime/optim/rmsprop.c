@@ -58,8 +58,8 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
 }
 
 #define DEFINE_RMSPROP(suffix, real, root)                                                                   \
-  static void full_##suffix(real *restrict w, real *const *s, const real *restrict g, int64_t n,             \
-                            const real *c) {                                                                 \
+  OPTIMIZER_CLONES static void full_##suffix(real *restrict w, real *const *s, const real *restrict g,       \
+                                             int64_t n, const real *c) {                                     \
     real rate = c[C_RATE], rho = c[C_RHO], rest = c[C_REST], epsilon = c[C_EPSILON], mu = c[C_MOMENTUM];     \
     bool centered = c[C_CENTERED] != 0;                                                                      \
     real *restrict v = s[0], *restrict mean = s[1], *restrict m = s[2];                                      \
@@ -76,8 +76,8 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
       w[k] -= m[k];                                                                                          \
     }                                                                                                        \
   }                                                                                                          \
-  static void step_##suffix(real *restrict w, real *const *s, const real *restrict g, int64_t n,             \
-                            const real *c) {                                                                 \
+  OPTIMIZER_CLONES static void step_##suffix(real *restrict w, real *const *s, const real *restrict g,       \
+                                             int64_t n, const real *c) {                                     \
     if (c[C_MOMENTUM] != 0 || c[C_CENTERED] != 0) {                                                          \
       full_##suffix(w, s, g, n, c);                                                                          \
       return;                                                                                                \
@@ -92,8 +92,8 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
       v[k] = rho * v[k];                                                                                     \
   }                                                                                                          \
   /* A zero gradient leaves w alone; v decays. Rows are short: several steps stay in registers. */           \
-  static void replay_##suffix(real *w, real *const *s, int64_t n, const real *c, int64_t count,              \
-                              bool may_settle) {                                                             \
+  OPTIMIZER_CLONES static void replay_##suffix(real *w, real *const *s, int64_t n, const real *c,            \
+                                               int64_t count, bool may_settle) {                             \
     (void)may_settle;                                                                                        \
     if (c[C_MOMENTUM] != 0 || c[C_CENTERED] != 0) {                                                          \
       for (int64_t k = 0; k < count; k++)                                                                    \

@@ -37,8 +37,8 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
 }
 
 #define DEFINE_SGD(suffix, real)                                                                             \
-  static void momentum_##suffix(real *restrict w, real *restrict m, const real *restrict g, int64_t n,       \
-                                const real *c) {                                                             \
+  OPTIMIZER_CLONES static void momentum_##suffix(real *restrict w, real *restrict m, const real *restrict g, \
+                                                 int64_t n, const real *c) {                                 \
     real rate = c[C_RATE], mu = c[C_MOMENTUM];                                                               \
     bool nesterov = c[C_NESTEROV] != 0;                                                                      \
     for (int64_t k = 0; k < n; k++) {                                                                        \
@@ -47,7 +47,8 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
       w[k] += nesterov ? mu * m[k] - step : m[k];                                                            \
     }                                                                                                        \
   }                                                                                                          \
-  static void step_##suffix(real *w, real *const *s, const real *g, int64_t n, const real *c) {              \
+  OPTIMIZER_CLONES static void step_##suffix(real *w, real *const *s, const real *g, int64_t n,              \
+                                             const real *c) {                                                \
     if (c[C_MOMENTUM] != 0) {                                                                                \
       momentum_##suffix(w, s[0], g, n, c);                                                                   \
       return;                                                                                                \
@@ -55,8 +56,8 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
     for (int64_t k = 0; g && k < n; k++)                                                                     \
       w[k] -= c[C_RATE] * g[k];                                                                              \
   }                                                                                                          \
-  static void replay_##suffix(real *w, real *const *s, int64_t n, const real *c, int64_t count,              \
-                              bool may_settle) {                                                             \
+  OPTIMIZER_CLONES static void replay_##suffix(real *w, real *const *s, int64_t n, const real *c,            \
+                                               int64_t count, bool may_settle) {                             \
     (void)may_settle;                                                                                        \
     for (int64_t k = 0; k < count; k++)                                                                      \
       momentum_##suffix(w, s[0], NULL, n, c + k * OPTIMIZER_CONSTANTS);                                      \
