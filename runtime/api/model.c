@@ -1,0 +1,137 @@
+// Opening models and asking what they take and give.
+#include "runtime/api/api.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Thread_local char open_error[2048];
+
+const char *nlm_error_text(nlm_status status) {
+  switch (status) {
+  case NLM_OK:
+    return "done";
+  case NLM_ERROR_VERSION:
+    return "the model was compiled for another version of the library";
+  case NLM_ERROR_CPU:
+    return "the model was compiled for a CPU with features that this one lacks";
+  case NLM_ERROR_FILE:
+    return "the weights file cannot be read or is no safetensors file";
+  case NLM_ERROR_WEIGHTS:
+    return "the weights do not fit the model";
+  case NLM_ERROR_VOCABULARY:
+    return "the model reads text, but its weights hold no vocabulary";
+  case NLM_ERROR_MEMORY:
+    return "not enough memory";
+  case NLM_ERROR_LIMITS:
+    return "the input is larger than the limits of the context";
+  case NLM_ERROR_INPUT:
+    return "an id is outside its table, or an input or output is missing";
+  case NLM_ERROR_USAGE:
+    return "the call does not fit this model";
+  }
+  return "an unknown status";
+}
+
+const char *nlm_open_error(void) {
+  return open_error;
+}
+
+nlm_status nlm_open(const struct nlm_abi_model *compiled, const char *weights_path, nlm_model **model) {
+  *model = NULL;
+  open_error[0] = 0;
+  nlm_model *m = calloc(1, sizeof *m);
+  if (!m)
+    return NLM_ERROR_MEMORY;
+  strbuf error = {0};
+  nlm_status status = model_open(&m->loaded, compiled, &error);
+  if (!status) {
+    m->batch_dimension = session_dimension(compiled, "batch");
+    status = model_load_weights(&m->loaded, weights_path, WEIGHTS_READ_ONLY, &error);
+    if (status)
+      model_close(&m->loaded);
+  }
+  snprintf(open_error, sizeof open_error, "%s", strbuf_text(&error));
+  strbuf_free(&error);
+  if (status)
+    free(m);
+  else
+    *model = m;
+  return status;
+}
+
+void nlm_close(nlm_model *model) {
+  if (!model)
+    return;
+  model_close(&model->loaded);
+  free(model);
+}
+
+// ---- tensors
+
+static bool is_target(const struct nlm_abi_tensor *t) {
+  return t->role == NLM_ROLE_TARGET_INT || t->role == NLM_ROLE_TARGET_REAL;
+}
+
+// Targets stand behind the inputs.
+size_t nlm_input_count(const nlm_model *model) {
+  const struct nlm_abi_model *abi = model->loaded.abi;
+  size_t n = 0;
+  while (n < (size_t)abi->n_inputs && !is_target(&abi->inputs[n]))
+    n++;
+  return n;
+}
+
+size_t nlm_output_count(const nlm_model *model) {
+  return (size_t)model->loaded.abi->n_outputs;
+}
+
+static nlm_status describe(const nlm_model *model, const struct nlm_abi_tensor *t, nlm_tensor_info *info) {
+  const struct nlm_abi_model *abi = model->loaded.abi;
+  *info = (nlm_tensor_info){.name = t->name, .is_int = t->elem == NLM_INT32, .rank = (int)t->rank};
+  if (t->rank > (int64_t)(sizeof info->extents / sizeof *info->extents))
+    return NLM_ERROR_USAGE;
+  for (int64_t k = 0; k < t->rank; k++) {
+    const struct nlm_abi_expr *e = &abi->exprs[t->dims[k]];
+    info->extents[k] = e->op == NLM_EXPR_CONST ? e->a : -1;
+  }
+  return NLM_OK;
+}
+
+nlm_status nlm_input_info(const nlm_model *model, size_t index, nlm_tensor_info *info) {
+  if (index >= nlm_input_count(model))
+    return NLM_ERROR_USAGE;
+  nlm_status status = describe(model, &model->loaded.abi->inputs[index], info);
+  for (size_t k = 0; k < model->loaded.pipelines_count; k++)
+    info->is_text |= model->loaded.pipelines[k].program_input == index;
+  return status;
+}
+
+nlm_status nlm_output_info(const nlm_model *model, size_t index, nlm_tensor_info *info) {
+  if (index >= nlm_output_count(model))
+    return NLM_ERROR_USAGE;
+  return describe(model, &model->loaded.abi->outputs[index], info);
+}
+
+size_t nlm_dimension_count(const nlm_model *model) {
+  const struct nlm_abi_model *abi = model->loaded.abi;
+  size_t n = 0;
+  for (int64_t k = 0; k < abi->n_dims; k++)
+    n += abi->dims[k].bound < 0;
+  return n;
+}
+
+const char *nlm_dimension_name(const nlm_model *model, size_t index) {
+  const struct nlm_abi_model *abi = model->loaded.abi;
+  for (int64_t k = 0; k < abi->n_dims; k++)
+    if (abi->dims[k].bound < 0 && index-- == 0)
+      return abi->dims[k].name;
+  return NULL;
+}
+
+size_t nlm_class_count(const nlm_model *model, size_t output) {
+  return output < model->loaded.outputs_count ? model->loaded.outputs[output].classes_count : 0;
+}
+
+const char *nlm_class_name(const nlm_model *model, size_t output, size_t index) {
+  return index < nlm_class_count(model, output) ? model->loaded.outputs[output].classes[index] : NULL;
+}
