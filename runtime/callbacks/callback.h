@@ -13,7 +13,7 @@ typedef struct train_logs {
   double values[LOGS_MAX];
   size_t count;
 } train_logs;
-void logs_set(train_logs *l, const char *name, double value);  // adds or replaces
+void logs_set(train_logs *l, const char *name, double number); // adds or replaces
 const double *logs_get(const train_logs *l, const char *name); // NULL if absent
 
 // What the training loop offers.

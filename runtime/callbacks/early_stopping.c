@@ -45,9 +45,9 @@ static bool begin(callback *c, callback_host *h) {
   return callback_choose_monitor(c, h);
 }
 
-static bool improves(const callback *c, double value, double reference) {
+static bool improves(const callback *c, double watched, double reference) {
   double delta = fabs(config_number(c->args, "min_delta", 0));
-  return c->direction < 0 ? value + delta < reference : value - delta > reference;
+  return c->direction < 0 ? watched + delta < reference : watched - delta > reference;
 }
 
 static void keep_weights(callback *c, callback_host *h) {
@@ -56,22 +56,22 @@ static void keep_weights(callback *c, callback_host *h) {
 }
 
 static void epoch_end(callback *c, callback_host *h, int64_t epoch, train_logs *logs) {
-  const double *value = logs_get(logs, c->monitor);
+  const double *watched = logs_get(logs, c->monitor);
   bool restores = config_number(c->args, "restore_best_weights", 0) != 0;
-  if (!value || (double)epoch < config_number(c->args, "start_from_epoch", 0))
+  if (!watched || (double)epoch < config_number(c->args, "start_from_epoch", 0))
     return;
   if (restores && !c->weights) { // in case no epoch improves on the first
     keep_weights(c, h);
     c->numbers[BEST_EPOCH] = (double)epoch;
   }
   c->numbers[WAIT]++;
-  if (c->numbers[HAS_BEST] == 0 || improves(c, *value, c->numbers[BEST])) {
+  if (c->numbers[HAS_BEST] == 0 || improves(c, *watched, c->numbers[BEST])) {
     c->numbers[HAS_BEST] = 1;
-    c->numbers[BEST] = *value;
+    c->numbers[BEST] = *watched;
     c->numbers[BEST_EPOCH] = (double)epoch;
     if (restores)
       keep_weights(c, h);
-    if (config_is_none(c->args, "baseline") || improves(c, *value, config_number(c->args, "baseline", 0)))
+    if (config_is_none(c->args, "baseline") || improves(c, *watched, config_number(c->args, "baseline", 0)))
       c->numbers[WAIT] = 0;
     return;
   }

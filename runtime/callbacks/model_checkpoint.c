@@ -1,6 +1,7 @@
 // Saves the weights at the end of epochs: of every one, or of each that improves the monitored value.
 #include "runtime/callbacks/callback.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,13 +56,13 @@ static size_t put_field(const char *at, int64_t epoch, const train_logs *logs, s
     return 0;
   memcpy(form + 1, spec, digits);
   char kind = n > digits ? spec[digits] : 0;
-  const double *value = logs_get(logs, key);
+  const double *watched = logs_get(logs, key);
   if (!strcmp(key, "epoch") && (kind == 'd' || !kind) && !memchr(form, '.', digits + 1)) {
     memcpy(form + 1 + digits, "lld", 4);
     strbuf_printf(out, form, (long long)epoch + 1);
-  } else if (value && (!kind || strchr("feg", kind))) {
+  } else if (watched && (!kind || strchr("feg", kind))) {
     memcpy(form + 1 + digits, kind == 'f' ? "f" : kind == 'e' ? "e" : "g", 2);
-    strbuf_printf(out, form, *value);
+    strbuf_printf(out, form, *watched);
   } else {
     return 0;
   }
@@ -108,9 +109,9 @@ static bool wants_file(callback *c, callback_host *h, int64_t epoch, const train
       strbuf_printf(&h->messages, "Epoch %lld: saving model to %s\n", number, path);
     return true;
   }
-  const double *value = logs_get(logs, c->monitor);
+  const double *watched = logs_get(logs, c->monitor);
   double best = c->numbers[BEST];
-  if (c->numbers[HAS_BEST] != 0 && !(c->direction < 0 ? *value < best : *value > best)) {
+  if (c->numbers[HAS_BEST] != 0 && !(c->direction < 0 ? *watched < best : *watched > best)) {
     if (verbose)
       strbuf_printf(&h->messages, "Epoch %lld: %s did not improve from %.5f\n", number, c->monitor, best);
     return false;
@@ -120,9 +121,9 @@ static bool wants_file(callback *c, callback_host *h, int64_t epoch, const train
     snprintf(from, sizeof from, "%.5f", best);
   if (verbose)
     strbuf_printf(&h->messages, "Epoch %lld: %s improved from %s to %.5f, saving model to %s\n", number,
-                  c->monitor, from, *value, path);
+                  c->monitor, from, *watched, path);
   c->numbers[HAS_BEST] = 1;
-  c->numbers[BEST] = *value;
+  c->numbers[BEST] = *watched;
   return true;
 }
 

@@ -68,16 +68,16 @@ static void lower_rate(callback *c, callback_host *h, int64_t epoch) {
 }
 
 static void epoch_end(callback *c, callback_host *h, int64_t epoch, train_logs *logs) {
-  const double *value = logs_get(logs, c->monitor);
+  const double *watched = logs_get(logs, c->monitor);
   double *n = c->numbers, delta = config_number(c->args, "min_delta", 1e-4);
   logs_set(logs, "learning_rate", h->learning_rate(h->self));
   if (n[COOLDOWN] > 0) {
     n[COOLDOWN]--;
     n[WAIT] = 0;
   }
-  if (n[HAS_BEST] == 0 || (c->direction < 0 ? *value < n[BEST] - delta : *value > n[BEST] + delta)) {
+  if (n[HAS_BEST] == 0 || (c->direction < 0 ? *watched < n[BEST] - delta : *watched > n[BEST] + delta)) {
     n[HAS_BEST] = 1;
-    n[BEST] = *value;
+    n[BEST] = *watched;
     n[WAIT] = 0;
   } else if (n[COOLDOWN] <= 0) {
     n[WAIT]++;

@@ -38,7 +38,7 @@ const registry_item *registry_callbacks(void) {
 
 // ---- logs
 
-void logs_set(train_logs *l, const char *name, double value) {
+void logs_set(train_logs *l, const char *name, double number) {
   size_t at = 0;
   while (at < l->count && strcmp(l->names[at], name) < 0)
     at++;
@@ -49,7 +49,7 @@ void logs_set(train_logs *l, const char *name, double value) {
     l->count++;
   }
   l->names[at] = name;
-  l->values[at] = value;
+  l->values[at] = number;
 }
 
 const double *logs_get(const train_logs *l, const char *name) {
