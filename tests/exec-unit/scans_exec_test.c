@@ -43,22 +43,25 @@ static int results(world *w, node *pack, node *scan, node **list) {
   return n;
 }
 
-static int check(world *w, const char *name, node **outputs, int n) {
-  node *roots[WORLD_LEAVES + 16];
+// The outputs by themselves, then a loss of them with its gradients (a program with a scan of its own); `how`
+// takes turns through precision and fusion, so that all are met without compiling everything four times.
+static int check(world *w, const char *name, node **outputs, int n, int how) {
+  node *roots[WORLD_LEAVES + 1];
+  exec_options forward = {.f64 = how & 1, .fuse = !(how & 2)},
+               both = {.f64 = true, .fuse = how & 1, .training = true};
+  int failed = exec_check(w, name, outputs, n, &forward);
   int count = world_program(w, world_loss(w, outputs, n), roots);
-  for (int k = 0; k < n; k++)
-    roots[count++] = outputs[k];
-  return exec_check_all(w, name, roots, count);
+  return failed + exec_check(w, name, roots, count, &both);
 }
 
-static int check_cell(const cell *c, const scene *sc, cell_setting setting) {
+static int check_cell(const cell *c, const scene *sc, cell_setting setting, int how) {
   world w;
   node *pack, *outputs[16], *rows = open_scene(&w, sc, 2, &pack);
   int n = results(&w, pack, c->build(&w, pack, rows, setting), outputs);
   char name[96];
   snprintf(name, sizeof name, "%s%s%s, batch %d%s", c->name, setting.reverse ? ", reverse" : "",
            setting.given_state ? ", given state" : "", (int)sc->batch, sc->masked ? ", masked" : "");
-  int failed = check(&w, name, outputs, n);
+  int failed = check(&w, name, outputs, n, how);
   world_close(&w);
   return failed;
 }
@@ -87,7 +90,7 @@ static node *lstm(world *w, node *pack, node *rows, int64_t units, bool reverse)
   return scan_end(s);
 }
 
-static int check_both_directions(const scene *sc, int64_t units) {
+static int check_both_directions(const scene *sc, int64_t units, int how) {
   world w;
   node *pack, *outputs[16], *rows = open_scene(&w, sc, 3, &pack);
   int n = results(&w, pack, lstm(&w, pack, rows, units, false), outputs);
@@ -95,7 +98,7 @@ static int check_both_directions(const scene *sc, int64_t units) {
   char name[96];
   snprintf(name, sizeof name, "LSTM(%d) in both directions, batch %d%s", (int)units, (int)sc->batch,
            sc->masked ? ", masked" : "");
-  int failed = check(&w, name, outputs, n);
+  int failed = check(&w, name, outputs, n, how);
   world_close(&w);
   return failed;
 }
@@ -110,11 +113,11 @@ int main(int argc, char **argv) {
       cell_setting setting = {.reverse = how & 1, .given_state = how & 2};
       if ((argc > 1 && strcmp(argv[1], c->name)) || !strcmp(c->name, "captures"))
         continue; // captures sums over all active rows: compiled scans treat every row by itself
-      failed += check_cell(c, how == 0 ? &small : &masked, setting);
+      failed += check_cell(c, how == 0 ? &small : &masked, setting, how + (int)(c - cells));
     }
   for (size_t k = 0; k < sizeof scenes / sizeof *scenes; k++)
     for (size_t u = 0; u < sizeof units / sizeof *units && argc < 3; u++)
-      failed += check_both_directions(&scenes[k], units[u]);
+      failed += check_both_directions(&scenes[k], units[u], (int)(k + u));
   printf("%d failed\n", failed);
   return failed != 0;
 }
