@@ -221,16 +221,19 @@ int node_scan_id(const graph *g, const node *n);
 // ---- rewriting: copies what `roots` reach into the same graph, giving each node to `rule` after its
 // operands were rewritten; `rule` returns a replacement, or NULL to rebuild the node on its new operands.
 // Scan bodies are rewritten too (their parameters keep their identity unless a rule replaces the SCAN
-// itself).
+// itself). A PACK or UNIQUE on new operands counts under new names: a rule translates an original's shape
+// with graph_rewritten_shape (ir/scan.h).
 typedef node *(*rewrite_rule)(graph *g, node *original, node *const *new_in, void *context);
 void graph_rewrite(graph *g, node **roots, size_t n_roots, rewrite_rule rule, void *context);
 node *graph_rebuild(graph *g, const node *original, node *const *new_in);
 // Nodes reachable from roots in topological order (scan bodies included, before their scan). Caller frees
-// *list.
+// *list. A node that mentions a run-time count reaches the PACK or UNIQUE that gives it.
 size_t graph_reachable(const graph *g, node *const *roots, size_t n_roots, node ***list);
 
 // ---- autodiff: gradients of a rank-0 loss. grads[k] has the shape of wrt[k]; NULL where the loss does not
-// depend. The gradient of a table that is only gathered from is a SCATTER (or a sum of them): see passes.
+// depend. The gradient of a table that is only gathered from is a SCATTER (or a sum of them): see passes. A
+// scan that is differentiated is there twice afterwards, with and without the outputs that its adjoint reads:
+// follow with graph_tidy_scans (ir/scan.h) on all roots.
 void graph_gradients(graph *g, node *loss, node *const *wrt, size_t n_wrt, node **grads);
 
 // ---- text for dumps (`emit ops`): one line a node, `%12 = matmul %3, %9 : real[batch, 128]  # lstm`
