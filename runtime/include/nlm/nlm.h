@@ -39,7 +39,7 @@ typedef enum nlm_status {
   NLM_ERROR_CPU,        // compiled for a CPU with features that this one lacks
   NLM_ERROR_FILE,       // a weights file that cannot be read or is no safetensors file
   NLM_ERROR_WEIGHTS,    // a weights file that does not fit the model; nothing was loaded
-  NLM_ERROR_VOCABULARY, // the model reads text but its weights hold no vocabulary
+  NLM_ERROR_VOCABULARY, // a text to predict, but the weights hold no vocabulary
   NLM_ERROR_MEMORY,
   NLM_ERROR_LIMITS,     // larger than the context was made for
   NLM_ERROR_INPUT,      // an id outside its table, or a missing input or output
@@ -54,7 +54,8 @@ NLM_API const char *nlm_open_error(void);
 NLM_API void nlm_close(nlm_model *model); // after its contexts; NULL is allowed
 
 // What the largest call will be. Zero means: batch 1; text_bytes 65536; time: as long as the text can be, or, for a
-// model without text, 512.
+// model without text or with characters of words, 512. A text beyond text_bytes still serves where its layer cuts
+// texts (output_sequence_length) and the part within the limit gives all the tokens that are kept.
 typedef struct nlm_limits {
   int64_t batch;      // rows of one call
   int64_t text_bytes; // bytes of one text
@@ -74,11 +75,13 @@ NLM_API const char *nlm_context_error(const nlm_context *context); // "" when th
 NLM_API nlm_status nlm_set_threads(nlm_context *context, int threads);
 
 typedef struct nlm_prediction {
-  const float *values; // output 0 of this text, `count` numbers; the context's, until its next call
-  size_t count;        // 1 for a sigmoid unit; the number of classes; steps x classes for a tagger
-  int64_t label_index; // the likeliest class (of the first step, for a tagger)
+  const float *values; // output 0 of this text, `count` numbers (rounded where the model computes in double); the
+                       // context's, until its next call
+  size_t count;        // 1 for a sigmoid unit; the number of classes; tokens of the text x classes for a tagger
+  int64_t label_index; // the likeliest class (of the first token, for a tagger); one sigmoid unit: 1 if it is above
+                       // 0.5, else 0; -1 for a number that is no class, and without any token
   const char *label;   // its name, or NULL when the weights hold no class names
-  double probability;  // of that class
+  double probability;  // of that class; the value itself where label_index is -1
 } nlm_prediction;
 
 // Predicts one text with a model whose only input is text. Text is UTF-8, `bytes` long (SIZE_MAX: NUL-terminated).
