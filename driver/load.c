@@ -72,10 +72,8 @@ static void pick_model(loaded *l, const options *o, const char *path) {
 static void read_file(loaded *l, const options *o, const char *path) {
   l->diags = diags_new();
   l->unit = unit_new(l->diags);
-  load_options how = {o->definitions.data, o->definitions.len};
+  load_options how = {o->definitions.data, o->definitions.len, runtime_registries()};
   load_models(l->unit, path, &how);
-  for (size_t k = 0; k < l->unit->models.len; k++)
-    train_config_bind(l->unit->models.data[k], runtime_registries());
 }
 
 static int finish(loaded *l, const options *o) {

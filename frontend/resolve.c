@@ -3,13 +3,15 @@
 #include "frontend/resolve_private.h"
 #include "support/intern.h"
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct loading {
   resolver *r;
   struct load_info *info;
-  uint64_t hash; // FNV-1a over the texts, in order
-  bool broken;   // a file is missing or unreadable: names in it would be missed in vain
+  VEC(const char *) real_paths; // of the files read: one file is one file, however it is spelled
+  uint64_t hash;                // FNV-1a over the texts, in order
+  bool broken;                  // a file is missing or unreadable: names in it would be missed in vain
 } loading;
 
 static void add_to_hash(loading *l, const source *s) {
@@ -75,16 +77,28 @@ static bool check_definition(loading *l, const ast_item *item) {
 
 static void load_file(loading *l, const char *path, span at, bool main_file);
 
+// Notes a file as read. False if it was before: a second time, or a circle; its names are there already.
+static bool is_new_file(loading *l, const char *path) {
+  char *resolved = realpath(path, NULL);
+  const char *real = arena_strdup(l->r->u->mem, resolved ? resolved : path);
+  free(resolved);
+  for (size_t i = 0; i < l->real_paths.len; i++)
+    if (strcmp(l->real_paths.data[i], real) == 0)
+      return false;
+  vec_push(&l->real_paths, real);
+  return true;
+}
+
 static void include_file(loading *l, const ast_item *item) {
   arena *a = l->r->u->mem;
   const char *from = item->at.file->path, *slash = strrchr(from, '/');
   const char *path = item->path;
   if (path[0] != '/' && slash)
     path = arena_printf(a, "%.*s%s", (int)(slash - from + 1), from, path);
-  for (size_t i = 0; i < l->info->paths.len; i++)
-    if (strcmp(l->info->paths.data[i], path) == 0)
-      return; // a second time, or a circle: its names are there already
-  load_file(l, path, item->path_at, false);
+  else if (strcmp(path, "-") == 0) // a file of that name, not standard input
+    path = "./-";
+  if (is_new_file(l, path))
+    load_file(l, path, item->path_at, false);
 }
 
 static void add_item(loading *l, const ast_item *item, bool main_file) {
@@ -105,12 +119,41 @@ static void add_item(loading *l, const ast_item *item, bool main_file) {
   case ITEM_MODEL:
     if (main_file)
       vec_push(&r->models, item);
+    else
+      vec_push(&r->left_out, item);
     break;
   case ITEM_TRAIN:
     if (main_file)
       vec_push(&r->trains, item);
     break;
   }
+}
+
+static void report_no_model(loading *l, const source *s) {
+  diag *g = diag_error(l->r->u->diags, (span){s, 1, 1, 1, 1}, "there is no model in this file");
+  if (l->r->left_out.len == 0) {
+    diag_help(g, "a model looks like: model NAME { input ... output ... }");
+    return;
+  }
+  const ast_item *other = l->r->left_out.data[0];
+  diag_note(g, other->name_at, "the model '%s' is in an included file", other->name);
+  diag_help(g, "'include' brings constants, blocks and cells; to compile '%s', name its own file",
+            other->name);
+}
+
+// A train block in a file without models was written for those that include it, and does nothing there.
+static void warn_of_lone_train(unit *u, const ast_file *file) {
+  const ast_item *train = NULL;
+  for (size_t i = 0; i < file->items.count; i++) {
+    const ast_item *item = file->items.items[i];
+    if (item->kind == ITEM_MODEL)
+      return;
+    if (item->kind == ITEM_TRAIN && !train)
+      train = item;
+  }
+  if (train)
+    diag_help(diag_warning(u->diags, train->at, "a train block of an included file is not used"),
+              "'include' brings constants, blocks and cells; write the train block beside its model");
 }
 
 static void load_file(loading *l, const char *path, span at, bool main_file) {
@@ -133,8 +176,9 @@ static void load_file(loading *l, const char *path, span at, bool main_file) {
   for (size_t i = 0; i < file->items.count; i++)
     add_item(l, file->items.items[i], main_file);
   if (main_file && l->r->models.len == 0)
-    diag_help(diag_error(u->diags, (span){s, 1, 1, 1, 1}, "there is no model in this file"),
-              "a model looks like: model NAME { input ... output ... }");
+    report_no_model(l, s);
+  if (!main_file)
+    warn_of_lone_train(u, file);
 }
 
 static void apply_definitions(resolver *r, const load_options *options) {
@@ -171,6 +215,36 @@ static bool repeats_model(resolver *r, size_t index) {
   return false;
 }
 
+// Binds a model's train block; false after an error in it.
+static bool bind_train(resolver *r, model *m) {
+  return !r->registries || !m->train || train_config_bind(m, r->registries);
+}
+
+static bool has_poison_output(const model *m) {
+  for (size_t i = 0; i < m->outputs.len; i++)
+    if (tensor_is_poison(m->outputs.data[i].value))
+      return true;
+  return false;
+}
+
+static bool is_broken(const resolver *r, const model *m) {
+  for (size_t i = 0; i < r->broken.len; i++)
+    if (r->broken.data[i] == m)
+      return true;
+  return false;
+}
+
+// Takes the models with errors out of the unit: nothing may be made of them.
+static void drop_broken(resolver *r) {
+  unit *u = r->u;
+  for (size_t i = u->models.len; i > 0; i--) {
+    model *m = u->models.data[i - 1];
+    bool sound = bind_train(r, m) && !is_broken(r, m) && !has_poison_output(m);
+    if (!sound && diags_errors(u->diags))
+      unit_drop_model(u, i - 1);
+  }
+}
+
 static void resolve_all(resolver *r) {
   for (size_t i = 0; i < r->globals.len; i++)
     if (r->globals.data[i].item->kind == ITEM_CONST)
@@ -183,6 +257,7 @@ static void resolve_all(resolver *r) {
       resolve_model(r, r->models.data[i]);
   for (size_t i = 0; i < r->trains.len; i++)
     resolve_train(r, r->trains.data[i]);
+  drop_broken(r);
 }
 
 static void release(resolver *r) {
@@ -192,6 +267,8 @@ static void release(resolver *r) {
   vec_free(&r->globals);
   vec_free(&r->models);
   vec_free(&r->trains);
+  vec_free(&r->left_out);
+  vec_free(&r->broken);
 }
 
 // The paths move into the arena, which releases them.
@@ -206,11 +283,14 @@ static void keep_paths(unit *u, struct load_info *info) {
 
 bool load_models(unit *u, const char *path, const load_options *options) {
   size_t errors = diags_errors(u->diags);
-  resolver r = {.u = u};
+  resolver r = {.u = u, .registries = options->registries};
   loading l = {.r = &r, .info = ARENA_NEW(u->mem, struct load_info), .hash = UINT64_C(14695981039346656037)};
   u->loaded = l.info;
   u->source_path = arena_strdup(u->mem, path);
+  if (strcmp(path, "-") != 0)
+    is_new_file(&l, path);
   load_file(&l, path, (span){0}, true);
+  vec_free(&l.real_paths);
   l.info->hash = arena_printf(u->mem, "%016" PRIx64, l.hash);
   keep_paths(u, l.info);
   if (!l.broken) {

@@ -13,10 +13,14 @@ typedef struct definition {
 typedef struct load_options {
   const definition *definitions;
   size_t definitions_count;
+  // Train blocks are bound against these (model.training); NULL: they stay as they are written.
+  const struct registries *registries;
 } load_options;
 
 // Fills unit->models in order of the source. "-" reads standard input. False when an error was reported (an
-// unreadable file and an unknown -D name are errors too); the models that are sound are there all the same.
+// unreadable file and an unknown -D name are errors too); only models without an error, their train blocks
+// included, are there then. An included file gives its constants, blocks and cells; its models and train
+// blocks are left out.
 bool load_models(unit *u, const char *path, const load_options *options);
 // Paths read, the given one first (for --depfile); owned by the unit.
 size_t load_dependencies(const unit *u, const char *const **paths);

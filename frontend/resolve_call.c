@@ -157,7 +157,7 @@ static result apply_function(context *c, const char *name, const expr *call, con
   bool good = !in.failed;
   for (size_t i = 0; i < n; i++) {
     const ast_arg *arg = call->args.items[i];
-    v->items[i] = argument_value(c, arg->value, arg->name ? ARG_ANY : 0, NULL);
+    v->items[i] = argument_value(c, arg->value, arg->name ? ARG_ANY | ARG_LATE : 0, NULL);
     v->keys[i] = arg->name;
     v->key_at[i] = arg->name ? arg->name_at : arg->value->at;
     good = good && v->items[i];

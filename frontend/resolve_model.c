@@ -182,7 +182,21 @@ void resolve_model(resolver *r, const ast_item *item) {
   if (diags_errors(d) == errors && m->outputs.len == 0)
     diag_help(diag_error(d, item->name_at, "the model '%s' has no output", item->name),
               "mark one: 'output NAME = ...'");
+  if (diags_errors(d) > errors)
+    vec_push(&r->broken, m);
   vec_free(&c.names);
+}
+
+// A model of an included file is not brought, which the user may not know.
+static void explain_left_out(const resolver *r, const ast_item *train, diag *g) {
+  for (size_t i = 0; i < r->left_out.len; i++) {
+    const ast_item *other = r->left_out.data[i];
+    if (strcmp(other->name, train->name) != 0)
+      continue;
+    diag_note(g, other->name_at, "the model '%s' is in an included file", other->name);
+    diag_help(g, "'include' brings constants, blocks and cells, not models");
+    return;
+  }
 }
 
 static model *model_of_train(resolver *r, const ast_item *item) {
@@ -207,9 +221,16 @@ static model *model_of_train(resolver *r, const ast_item *item) {
   if (!found && near)
     diag_error(u->diags, item->name_at, "there is no model '%s'; did you mean '%s'?", item->name, near);
   else if (!found)
-    diag_error(u->diags, item->name_at, "there is no model '%s'", item->name);
+    explain_left_out(r, item,
+                     diag_error(u->diags, item->name_at, "there is no model '%s' in this file", item->name));
   vec_free(&names);
   return found;
+}
+
+static unsigned setting_kinds(const char *name) {
+  int i = args_index(train_settings(), name);
+  unsigned kinds = i >= 0 ? train_settings()[i].kinds : ARG_ANY;
+  return kinds & ARG_ANY ? kinds | ARG_LATE : kinds;
 }
 
 void resolve_train(resolver *r, const ast_item *item) {
@@ -229,15 +250,19 @@ void resolve_train(resolver *r, const ast_item *item) {
   t->name_spans = ARENA_ARRAY(u->mem, span, n);
   t->values = ARENA_ARRAY(u->mem, value *, n);
   context c = {.r = r};
+  size_t errors = diags_errors(u->diags);
   for (size_t i = 0; i < n; i++) {
     const ast_stmt *stmt = item->body.items[i];
-    value *v = argument_value(&c, stmt->value, ARG_ANY, NULL);
+    const char *name = stmt->targets.items[0]->text;
+    value *v = argument_value(&c, stmt->value, setting_kinds(name), NULL);
     if (!v)
       continue;
-    t->names[t->count] = stmt->targets.items[0]->text;
+    t->names[t->count] = name;
     t->name_spans[t->count] = stmt->targets.items[0]->at;
     t->values[t->count++] = v;
   }
+  if (diags_errors(u->diags) > errors)
+    vec_push(&r->broken, m);
   vec_free(&c.names);
   m->train = t;
 }

@@ -4,6 +4,7 @@
 #include "frontend/parse.h"
 #include "frontend/resolve.h"
 #include "ir/layer.h"
+#include "ir/train.h"
 
 typedef struct instance instance;
 
@@ -77,6 +78,9 @@ typedef struct resolver {
   unit *u;
   VEC(global) globals;
   VEC(const ast_item *) models, trains; // of the main file
+  VEC(const ast_item *) left_out;       // models of included files
+  VEC(model *) broken;                  // models with errors
+  const registries *registries;         // or NULL
   VEC(instance *) instances;            // for release
 } resolver;
 
@@ -103,6 +107,8 @@ result poison_result(span at);
 result value_result(value *v, span at);
 value *number_value(arena *a, bool is_int, int64_t i, double x, span at);
 // An expression as an argument of the given kinds (ARG_*); `modes` as in arg_spec. NULL after an error.
+// ARG_LATE: which names are modes is known only where the argument is bound; a name keeps what it holds.
+enum { ARG_LATE = 1 << 30 };
 value *argument_value(context *c, const expr *e, unsigned kinds, const char *const *modes);
 value *result_value(context *c, const result *r, span at);
 result fold_binary(context *c, const expr *e, const value *a, const value *b);

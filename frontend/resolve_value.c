@@ -1,6 +1,8 @@
 // Expressions as values of arguments. A bare name is a mode first where the argument takes one; else it is
 // what the user called so; else it stays a name, and the owner of the argument says what is wrong with it.
 #include "frontend/resolve_private.h"
+#include "ir/initializers.h"
+#include "ir/lower.h"
 #include <math.h>
 #include <string.h>
 
@@ -145,18 +147,36 @@ static bool is_mode(const char *name, unsigned kinds, const char *const *modes) 
   for (size_t i = 0; (kinds & ARG_MODE) && modes && modes[i]; i++)
     if (strcmp(modes[i], name) == 0)
       return true;
-  return (kinds & ARG_ACTIVATION) && is_function_name(name);
+  return ((kinds & ARG_ACTIVATION) && activation_exists(name)) ||
+         ((kinds & ARG_INITIALIZER) && initializer_exists(name));
+}
+
+static bool is_literal_name(const char *name) {
+  static const char *const literals[] = {"none", "None", "true", "True", "false", "False"};
+  for (size_t i = 0; i < sizeof literals / sizeof *literals; i++)
+    if (strcmp(name, literals[i]) == 0)
+      return true;
+  return false;
+}
+
+// A name that may be a mode or the user's: the one who binds it decides.
+static value *late_name(context *c, const expr *e) {
+  result r = eval(c, e);
+  bool held = r.kind != RESULT_BLOCK && r.kind != RESULT_CELL;
+  value *v = new_value(c, VALUE_NAME, e->at);
+  v->text = e->text;
+  v->held = held ? result_value(c, &r, e->at) : NULL;
+  return held && !v->held ? NULL : v;
 }
 
 static value *name_argument(context *c, const expr *e, unsigned kinds, const char *const *modes) {
   const unsigned words = ARG_MODE | ARG_ACTIVATION | ARG_INITIALIZER | ARG_REGULARIZER | ARG_CONSTRAINT |
                          ARG_STRING | ARG_STRINGS | ARG_ANY;
   bool defined = find_local(c, e->text) || find_global(c->r, e->text, ITEM_CONST);
-  bool word = is_mode(e->text, kinds, modes) || (!defined && (kinds & words));
-  static const char *const literals[] = {"none", "None", "true", "True", "false", "False"};
-  for (size_t i = 0; i < sizeof literals / sizeof *literals; i++)
-    word = word && strcmp(e->text, literals[i]) != 0;
-  if (word) {
+  bool mode = is_mode(e->text, kinds, modes);
+  if (defined && !mode && (kinds & ARG_LATE))
+    return late_name(c, e);
+  if ((mode || (!defined && (kinds & words))) && !is_literal_name(e->text)) {
     value *v = new_value(c, VALUE_NAME, e->at);
     v->text = e->text;
     return v;
@@ -165,7 +185,8 @@ static value *name_argument(context *c, const expr *e, unsigned kinds, const cha
   return result_value(c, &r, e->at);
 }
 
-static value *args_value(context *c, const expr *e, value_kind kind) {
+// The arguments of a call, or the entries of a dict whose owner takes `kinds`.
+static value *args_value(context *c, const expr *e, value_kind kind, unsigned kinds) {
   arena *a = c->r->u->mem;
   value *v = new_value(c, kind, e->at);
   v->text = kind == VALUE_CALL ? e->left->text : NULL;
@@ -175,7 +196,7 @@ static value *args_value(context *c, const expr *e, value_kind kind) {
   bool good = true;
   for (size_t i = 0; i < e->args.count; i++) {
     const ast_arg *arg = e->args.items[i];
-    v->items[i] = argument_value(c, arg->value, ARG_ANY, NULL);
+    v->items[i] = argument_value(c, arg->value, kinds, NULL);
     v->keys[i] = arg->name;
     v->key_at[i] = arg->name ? arg->name_at : arg->value->at;
     good = good && v->items[i];
@@ -201,7 +222,7 @@ static bool is_plain_call(context *c, const expr *e, unsigned kinds) {
   if (e->kind != EXPR_CALL || e->left->kind != EXPR_NAME)
     return false;
   const char *name = e->left->text;
-  if (kinds & (ARG_INITIALIZER | ARG_REGULARIZER | ARG_CONSTRAINT))
+  if (kinds & (ARG_INITIALIZER | ARG_REGULARIZER | ARG_CONSTRAINT | ARG_LATE))
     return true;
   return (kinds & ARG_ANY) && !find_local(c, name) && !layer_find(name) && !is_function_name(name) &&
          !find_global(c->r, name, ITEM_BLOCK) && !find_global(c->r, name, ITEM_CELL);
@@ -213,9 +234,9 @@ value *argument_value(context *c, const expr *e, unsigned kinds, const char *con
   if (e->kind == EXPR_LIST)
     return items_value(c, e, kinds, modes);
   if (e->kind == EXPR_DICT)
-    return args_value(c, e, VALUE_DICT);
+    return args_value(c, e, VALUE_DICT, ARG_ANY | (kinds & ARG_LATE));
   if (is_plain_call(c, e, kinds))
-    return args_value(c, e, VALUE_CALL);
+    return args_value(c, e, VALUE_CALL, ARG_ANY | ARG_LATE);
   result r = eval(c, e);
   return result_value(c, &r, e->at);
 }

@@ -67,6 +67,10 @@ static const initializer_def *find(const char *word) {
   return NULL;
 }
 
+bool initializer_exists(const char *name) {
+  return find(name) != NULL;
+}
+
 static void report_unknown(diags *d, const char *what, const value *v) {
   const char *words[3 * INITIALIZERS];
   size_t n = 0;

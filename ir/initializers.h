@@ -4,9 +4,10 @@
 // = 2.0)).
 #include "ir/model.h"
 
+bool initializer_exists(const char *name); // a bare word or a class
+
 // Reads an initializer argument. false after reporting an unknown name or bad arguments; `what` names the
-// owner
-// ("Dense: kernel_initializer").
+// owner ("Dense: kernel_initializer").
 bool initializer_bind(arena *a, diags *d, const char *what, const value *v, initializer *out);
 
 #endif

@@ -1,6 +1,7 @@
 #include "ir/model.h"
 #include "ir/layer.h"
 #include "ir/names.h"
+#include "ir/train.h"
 #include <string.h>
 
 unit *unit_new(diags *d) {
@@ -27,6 +28,15 @@ static void model_free_lists(model *m) {
   vec_free(&m->tensors);
   vec_free(&m->weights);
   names_free(m->names);
+  train_config_free(m->training);
+}
+
+void unit_drop_model(unit *u, size_t index) {
+  INVARIANT(index < u->models.len);
+  model_free_lists(u->models.data[index]);
+  for (size_t i = index + 1; i < u->models.len; i++)
+    u->models.data[i - 1] = u->models.data[i];
+  u->models.len--;
 }
 
 void unit_free(unit *u) {

@@ -160,6 +160,7 @@ typedef struct unit {
 
 unit *unit_new(diags *d);
 void unit_free(unit *u);
+void unit_drop_model(unit *u, size_t index); // one with errors, so that nothing is made of it
 
 // ---- building (used by name resolution)
 model *model_new(unit *u, const char *name, span at);

@@ -36,6 +36,10 @@ static const arg_spec settings[] = {
     {0},
 };
 
+const arg_spec *train_settings(void) {
+  return settings;
+}
+
 typedef struct binder {
   model *m;
   const registries *r;
@@ -98,8 +102,22 @@ static const char *suggest_entry(const registry_entry *table, const char *name) 
   return near;
 }
 
+// A name is what the setting knows by it, else what a user's constant of that name holds.
+static const value *entry_value(const registry_entry *table, const value *v) {
+  return v->kind == VALUE_NAME && v->held && !find_entry(table, v->text) ? v->held : v;
+}
+
+static const value *loss_value(const value *v) {
+  return v->kind == VALUE_NAME && v->held && !loss_find(v->text) ? v->held : v;
+}
+
+static const value *plain_value(const value *v) {
+  return v->kind == VALUE_NAME && v->held ? v->held : v;
+}
+
 static bool bind_entry(binder *b, const registry_entry *table, const char *what, const char *example,
                        const value *v, bound_call *out) {
+  v = entry_value(table, v);
   if (!is_call(v)) {
     wrong_form(b, v, what, example);
     return false;
@@ -162,6 +180,7 @@ static void for_outputs(binder *b, const value *v, const char *what,
 }
 
 static void bind_loss(binder *b, int output, const value *v) {
+  v = loss_value(v);
   if (!is_call(v)) {
     if (v->kind != VALUE_NONE)
       wrong_form(b, v, "loss", "loss = mse, or loss = {output: mse}");
@@ -180,6 +199,7 @@ static void bind_loss(binder *b, int output, const value *v) {
 }
 
 static void bind_loss_weight(binder *b, int output, const value *v) {
+  v = plain_value(v);
   if (v->kind == VALUE_INT || v->kind == VALUE_FLOAT) {
     b->c->loss_weights[output] = v->number;
     return;
@@ -195,6 +215,7 @@ static void bind_metric(binder *b, int output, const value *v) {
 }
 
 static void bind_metrics(binder *b, int output, const value *v) {
+  v = entry_value(b->r->metrics, v);
   if (v->kind != VALUE_LIST) {
     bind_metric(b, output, v);
     return;
@@ -259,10 +280,10 @@ static void bind_all(binder *b, value *const *v) {
   train_config *c = b->c;
   bind_entry(b, b->r->optimizers, "optimizer", "optimizer = Adam(learning_rate = 1e-3)", v[OPTIMIZER],
              &c->optimizer);
-  for_outputs(b, v[LOSS], "a loss", bind_loss);
-  for_outputs(b, v[LOSS_WEIGHTS], "a loss weight", bind_loss_weight);
-  for_outputs(b, v[METRICS], "a metric", bind_metrics);
-  bind_callbacks(b, v[CALLBACKS]);
+  for_outputs(b, loss_value(v[LOSS]), "a loss", bind_loss);
+  for_outputs(b, plain_value(v[LOSS_WEIGHTS]), "a loss weight", bind_loss_weight);
+  for_outputs(b, entry_value(b->r->metrics, v[METRICS]), "a metric", bind_metrics);
+  bind_callbacks(b, entry_value(b->r->callbacks, v[CALLBACKS]));
   c->epochs = v[EPOCHS]->integer;
   c->batch_size = v[BATCH_SIZE]->integer;
   c->shuffle = v[SHUFFLE]->boolean;

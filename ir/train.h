@@ -21,7 +21,7 @@ typedef struct bound_call {
   span at;
 } bound_call;
 
-// In the unit's arena, but for the VECs (train_config_free).
+// In the unit's arena, but for the VECs, which unit_free releases with the model; earlier: train_config_free.
 typedef struct train_config {
   bound_call optimizer;
   size_t n_outputs;
@@ -36,6 +36,9 @@ typedef struct train_config {
   bool has_seed;
   int64_t seed;
 } train_config;
+
+// What a train block may set. Kind ARG_ANY: names and calls that the binder looks up itself.
+const arg_spec *train_settings(void);
 
 // NULL after reporting errors, or silently when the model has no train block; else also model.training.
 // Defaults as Keras: RMSprop, epochs 1, batch size 32, shuffle. Settings: optimizer, loss, loss_weights,

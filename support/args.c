@@ -232,8 +232,20 @@ static void report_unknown(binding *b, const char *name, span at) {
   b->failed = true;
 }
 
+// A name that holds something: a mode if the argument has one of that name, else what it holds. Activations
+// and the like are their owner's to judge, who has both.
+static value *settle(const arg_spec *spec, value *v) {
+  const unsigned owners = ARG_ANY | ARG_ACTIVATION | ARG_INITIALIZER | ARG_REGULARIZER | ARG_CONSTRAINT;
+  for (size_t i = 0; v->kind == VALUE_LIST && i < v->count; i++)
+    v->items[i] = settle(spec, v->items[i]);
+  if (v->kind != VALUE_NAME || !v->held || (spec->kinds & owners))
+    return v;
+  return (spec->kinds & ARG_MODE) && is_mode(v->text, spec->modes) ? v : settle(spec, v->held);
+}
+
 static void bind_one(binding *b, size_t index, value *v, span at) {
   const arg_spec *spec = &b->specs[index];
+  v = settle(spec, v);
   if (b->bound[index]) {
     diag *g = diag_error(b->d, at, "%s: the argument '%s' is given twice", b->what, spec->name);
     diag_note(g, b->bound_at[index], "'%s' was given here first", spec->name);

@@ -37,6 +37,8 @@ struct value {
   void *object;          // VALUE_OBJECT
   unsigned object_kinds; // VALUE_OBJECT: the ARG_LAYER, ARG_CELL bits it may serve as; 0 for anything else.
                          // Its `text` says what it is in messages ("a layer", "a tensor").
+  value *held; // VALUE_NAME: what the user's constant or parameter of that name holds, for owners that know
+               // only later whether the name is a mode (a mode comes first); NULL: nothing bears the name
 };
 
 // What an argument accepts; kinds combine with |.
@@ -80,7 +82,8 @@ typedef struct arg_spec {
 // `specs` with defaults filled in (spans of defaults are the call's), or NULL after reporting every unknown,
 // repeated, missing, ill-typed or out-of-range argument ("did you mean" included) into `d`, each at the span
 // of the argument's value or name. An ill-typed mode is one error: names and quoted names both serve.
-// `what` names the thing in messages ("LSTM").
+// `what` names the thing in messages ("LSTM"). A name that is no mode of its argument gives way to what it
+// holds.
 value **args_bind(arena *a, diags *d, const char *what, const arg_spec *specs, const value *call);
 
 size_t args_count(const arg_spec *specs);

@@ -46,7 +46,7 @@ static void print_model(const model *m, strbuf *out) {
 
 int main(int argc, char **argv) {
   definition definitions[16];
-  load_options options = {definitions, 0};
+  load_options options = {.definitions = definitions};
   if (argc < 2 || argc > 17)
     return 2;
   for (int i = 2; i < argc; i++) {
