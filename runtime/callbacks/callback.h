@@ -63,11 +63,11 @@ const callback_def *callback_find(const char *name); // NULL if unknown
 // becomes `x`, said in the messages. False after a message when there is no such log.
 bool callback_choose_monitor(callback *c, callback_host *h);
 bool callback_is_verbose(const callback *c);
-// Writes a log file: the header (unless it exists and `append`), then a row.
-bool csv_log_begin(const char *path, const char *separator, const train_logs *names, bool append,
-                   strbuf *error);
-bool csv_log_row(const char *path, const char *separator, const train_logs *columns, int64_t epoch,
-                 const train_logs *logs, strbuf *error);
+// A log file: a table of epochs (from 0) and logs by name, with a header. begin empties it unless `append`,
+// row adds a line, behind the header where the file is empty. Numbers read back to the same value.
+bool csv_log_begin(const char *path, bool append, strbuf *error);
+bool csv_log_row(const char *path, const char *separator, int64_t epoch, const train_logs *logs,
+                 strbuf *error);
 
 #define CALLBACK_VERBOSE                                                                                     \
   { .name = "verbose", .kinds = ARG_INT, .default_text = "1", .min = 0, .max = 2, .doc = "0 says nothing" }

@@ -13,9 +13,9 @@ static const arg_spec args[] = {
     {.name = "append", .kinds = ARG_BOOL, .default_text = "false", .doc = "go on with a file that exists"},
     {0}};
 
-static bool write_line(const char *path, const char *how, const strbuf *line, strbuf *error) {
+static bool write_text(const char *path, const char *how, const strbuf *text, strbuf *error) {
   FILE *f = fopen(path, how);
-  bool fine = f && fwrite(strbuf_text(line), 1, line->len, f) == line->len;
+  bool fine = f && fwrite(strbuf_text(text), 1, text->len, f) == text->len;
   int reason = errno;
   if (f && fclose(f)) {
     fine = false;
@@ -26,38 +26,36 @@ static bool write_line(const char *path, const char *how, const strbuf *line, st
   return fine;
 }
 
-bool csv_log_begin(const char *path, const char *separator, const train_logs *names, bool append,
-                   strbuf *error) {
-  struct stat st;
-  if (append && !stat(path, &st) && st.st_size > 0)
-    return true;
-  strbuf line = {0};
-  strbuf_puts(&line, "epoch");
-  for (size_t k = 0; k < names->count; k++)
-    strbuf_printf(&line, "%s%s", separator, names->names[k]);
-  strbuf_putc(&line, '\n');
-  bool fine = write_line(path, append ? "a" : "w", &line, error);
-  strbuf_free(&line);
-  return fine;
+bool csv_log_begin(const char *path, bool append, strbuf *error) {
+  strbuf nothing = {0};
+  return write_text(path, append ? "a" : "w", &nothing, error);
 }
 
-bool csv_log_row(const char *path, const char *separator, const train_logs *columns, int64_t epoch,
-                 const train_logs *logs, strbuf *error) {
-  strbuf line = {0};
-  strbuf_printf(&line, "%lld", (long long)epoch);
-  for (size_t k = 0; k < columns->count; k++) {
-    const double *number = logs_get(logs, columns->names[k]);
-    strbuf_puts(&line, separator);
-    if (!number)
-      strbuf_puts(&line, "NA");
-    else if (isfinite(*number))
-      json_put_number(&line, *number);
-    else
-      strbuf_puts(&line, isnan(*number) ? "nan" : *number < 0 ? "-inf" : "inf");
+static void put_number(strbuf *out, double number) {
+  if (isfinite(number))
+    json_put_number(out, number);
+  else
+    strbuf_puts(out, isnan(number) ? "nan" : number < 0 ? "-inf" : "inf");
+}
+
+bool csv_log_row(const char *path, const char *separator, int64_t epoch, const train_logs *logs,
+                 strbuf *error) {
+  struct stat st;
+  strbuf text = {0};
+  if (stat(path, &st) || st.st_size == 0) {
+    strbuf_puts(&text, "epoch");
+    for (size_t k = 0; k < logs->count; k++)
+      strbuf_printf(&text, "%s%s", separator, logs->names[k]);
+    strbuf_putc(&text, '\n');
   }
-  strbuf_putc(&line, '\n');
-  bool fine = write_line(path, "a", &line, error);
-  strbuf_free(&line);
+  strbuf_printf(&text, "%lld", (long long)epoch);
+  for (size_t k = 0; k < logs->count; k++) {
+    strbuf_puts(&text, separator);
+    put_number(&text, logs->values[k]);
+  }
+  strbuf_putc(&text, '\n');
+  bool fine = write_text(path, "a", &text, error);
+  strbuf_free(&text);
   return fine;
 }
 
@@ -73,18 +71,13 @@ static bool report(callback_host *h, bool fine, strbuf *error) {
 static bool begin(callback *c, callback_host *h) {
   strbuf error = {0};
   bool append = h->append_logs || config_number(c->args, "append", 0) != 0;
-  return report(h,
-                csv_log_begin(config_text(c->args, "filename", ""), config_text(c->args, "separator", ","),
-                              h->expected, append, &error),
-                &error);
+  return report(h, csv_log_begin(config_text(c->args, "filename", ""), append, &error), &error);
 }
 
 static void epoch_end(callback *c, callback_host *h, int64_t epoch, train_logs *logs) {
   strbuf error = {0};
-  report(h,
-         csv_log_row(config_text(c->args, "filename", ""), config_text(c->args, "separator", ","),
-                     h->expected, epoch, logs, &error),
-         &error);
+  const char *path = config_text(c->args, "filename", "");
+  report(h, csv_log_row(path, config_text(c->args, "separator", ","), epoch, logs, &error), &error);
 }
 
 const callback_def callback_csv_logger = {

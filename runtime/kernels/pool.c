@@ -1,13 +1,11 @@
 // Threads for compiled code. Blocks are handed out by an atomic counter; which thread runs which block never
 // shows, because block borders depend on shapes alone and blocks write disjoint memory.
 #include "runtime/kernels/calls.h"
+#include "runtime/kernels/denormals.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#if defined(__SSE2__)
-#include <immintrin.h>
-#endif
 
 enum { SPINS = 4000 }; // before a worker sleeps: jobs of one step follow each other within microseconds
 
@@ -57,17 +55,9 @@ static bool wait_for_job(thread_pool *p, unsigned long long seen) {
   return !atomic_load(&p->stop);
 }
 
-// Denormal numbers count as zero, as at every entry of compiled code: else bits would depend on which thread
-// ran.
-static void flush_denormals(void) {
-#if defined(__SSE2__)
-  _mm_setcsr(_mm_getcsr() | 0x8040U);
-#endif
-}
-
 static void *worker(void *argument) {
   thread_pool *p = argument;
-  flush_denormals();
+  denormals_flush();
   unsigned long long seen = 0;
   while (wait_for_job(p, seen)) {
     seen = atomic_load_explicit(&p->generation, memory_order_acquire);

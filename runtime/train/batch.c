@@ -1,0 +1,318 @@
+#include "runtime/train/batch.h"
+#include "support/diag.h"
+#include <stdlib.h>
+#include <string.h>
+
+// ---- making
+
+static const data_column *target_column(const batcher *b, const model_schema *schema, int64_t output) {
+  for (size_t k = 0; k < schema->data.outputs_count; k++)
+    if ((int64_t)schema->outputs[k] == output)
+      return &b->data->outputs[k];
+  return NULL;
+}
+
+static const data_column *input_column(batcher *b, int64_t input, strbuf *error) {
+  const loaded_model *m = b->model;
+  for (size_t k = 0; k < m->pipelines_count; k++) {
+    const model_pipeline *p = &m->pipelines[k];
+    if ((int64_t)p->program_input != input)
+      continue;
+    if (!p->words) {
+      strbuf_printf(error, "layer '%s' has no vocabulary: the weights hold none", p->layer);
+      return NULL;
+    }
+    text_encoder e = {&p->pipeline, p->words};
+    b->encoded[input] = data_column_encode(&b->data->inputs[p->model_input], &e);
+    return b->encoded[input];
+  }
+  for (size_t k = 0; k < m->inputs_count; k++)
+    if (!strcmp(m->inputs[k].name, m->abi->inputs[input].name))
+      return &b->data->inputs[k];
+  ICE("no data for program input '%s'", m->abi->inputs[input].name);
+}
+
+static bool find_column(batcher *b, const model_schema *schema, int64_t input, bool targets, strbuf *error) {
+  const struct nlm_abi_tensor *t = &b->model->abi->inputs[input];
+  if (t->role < NLM_ROLE_TARGET_INT) {
+    b->columns[input] = input_column(b, input, error);
+    return b->columns[input] != NULL;
+  }
+  if (!targets)
+    return true;
+  const data_column *c = target_column(b, schema, t->output);
+  if (!c || !c->present) {
+    strbuf_printf(error, "the data has no values for output '%s'", t->name);
+    return false;
+  }
+  if (t->role == NLM_ROLE_TARGET_INT && !c->ints) {
+    strbuf_printf(error, "output '%s' needs class numbers, and the data gives fractions", t->name);
+    return false;
+  }
+  b->columns[input] = c;
+  return true;
+}
+
+bool batcher_init(batcher *b, const loaded_model *m, session *s, const dataset *d, const model_schema *schema,
+                  bool targets, strbuf *error) {
+  size_t inputs = (size_t)m->abi->n_inputs, outputs = (size_t)m->abi->n_outputs;
+  *b = (batcher){.model = m, .session = s, .data = d};
+  b->columns = xcalloc(inputs + 1, sizeof *b->columns);
+  b->encoded = xcalloc(inputs + 1, sizeof *b->encoded);
+  b->inputs = xcalloc(inputs + 1, sizeof *b->inputs);
+  b->outputs = xcalloc(outputs + 1, sizeof *b->outputs);
+  b->masks = xcalloc(outputs + 1, sizeof *b->masks);
+  b->input_list = xcalloc(inputs + 1, sizeof *b->input_list);
+  b->output_list = xcalloc(outputs + 1, sizeof *b->output_list);
+  b->mask_list = xcalloc(outputs + 1, sizeof *b->mask_list);
+  for (size_t k = 0; k < inputs; k++)
+    if (!find_column(b, schema, (int64_t)k, targets, error)) {
+      batcher_free(b);
+      return false;
+    }
+  return true;
+}
+
+void batcher_free(batcher *b) {
+  for (int64_t k = 0; b->model && k < b->model->abi->n_inputs; k++) {
+    data_column_free(b->encoded[k]);
+    free(b->inputs[k].data);
+  }
+  for (int64_t k = 0; b->model && k < b->model->abi->n_outputs; k++) {
+    free(b->outputs[k].data);
+    free(b->masks[k].data);
+  }
+  free(b->columns);
+  free(b->encoded);
+  free(b->inputs);
+  free(b->outputs);
+  free(b->masks);
+  free(b->input_list);
+  free(b->output_list);
+  free(b->mask_list);
+  *b = (batcher){0};
+}
+
+// ---- dimensions
+
+// Symbol of an axis that the caller gives; -1 where the extent is fixed or computed.
+static int64_t axis_symbol(const struct nlm_abi_model *abi, const struct nlm_abi_tensor *t, int64_t axis) {
+  const struct nlm_abi_expr *e = &abi->exprs[t->dims[axis]];
+  return e->op == NLM_EXPR_SYMBOL && abi->dims[e->a].bound < 0 ? e->a : -1;
+}
+
+static int64_t axis_extent(const batcher *b, const data_column *c, int64_t axis) {
+  size_t n = 0;
+  if (axis == 1)
+    n = data_column_longest(c, b->rows, b->count);
+  else if (axis == 2 && c->step_start)
+    n = data_column_longest_inner(c, b->rows, b->count);
+  else
+    return c->extents[axis - 1];
+  return n ? (int64_t)n : 1;
+}
+
+static bool is_ragged(const data_column *c, int64_t axis) {
+  return (axis == 1 && c->row_start) || (axis == 2 && c->step_start);
+}
+
+// Gives the symbols of one tensor their values: ragged columns stretch them, fixed ones must agree.
+static bool set_symbols(const batcher *b, int64_t input, bool ragged, strbuf *error) {
+  const struct nlm_abi_model *abi = b->model->abi;
+  const struct nlm_abi_tensor *t = &abi->inputs[input];
+  const data_column *c = b->columns[input];
+  int64_t *dims = b->session->dims;
+  for (int64_t axis = 1; c && axis < t->rank && axis <= (int64_t)c->rank; axis++) {
+    int64_t symbol = axis_symbol(abi, t, axis);
+    if (symbol < 0 || is_ragged(c, axis) != ragged)
+      continue;
+    int64_t extent = axis_extent(b, c, axis);
+    if (!ragged && dims[symbol] != 0 && dims[symbol] != extent) {
+      strbuf_printf(error, "'%s' has %lld for dimension '%s', another tensor has %lld", t->name,
+                    (long long)extent, abi->dims[symbol].name, (long long)dims[symbol]);
+      return false;
+    }
+    if (extent > dims[symbol])
+      dims[symbol] = extent;
+  }
+  return true;
+}
+
+static bool set_dimensions(batcher *b, strbuf *error) {
+  const struct nlm_abi_model *abi = b->model->abi;
+  int64_t *dims = b->session->dims;
+  memset(dims, 0, (size_t)abi->n_dims * sizeof *dims);
+  for (int64_t k = 0; k < abi->n_inputs; k++)
+    if (!set_symbols(b, k, false, error))
+      return false;
+  for (int64_t k = 0; k < abi->n_inputs; k++)
+    if (abi->inputs[k].role < NLM_ROLE_TARGET_INT)
+      set_symbols(b, k, true, error);
+  for (int64_t k = 0; k < abi->n_inputs; k++) {
+    int64_t symbol = abi->inputs[k].rank ? axis_symbol(abi, &abi->inputs[k], 0) : -1;
+    if (symbol >= 0)
+      dims[symbol] = (int64_t)b->count;
+  }
+  for (int64_t k = 0; k < abi->n_dims; k++)
+    if (abi->dims[k].bound < 0 && dims[k] == 0)
+      dims[k] = 1;
+  return true;
+}
+
+// ---- filling
+
+static bool reserve(batch_buffer *buffer, size_t bytes) {
+  if (bytes <= buffer->bytes && buffer->data)
+    return true;
+  free(buffer->data);
+  buffer->bytes = (bytes + bytes / 4 + 127) / 64 * 64;
+  buffer->data = aligned_alloc(64, buffer->bytes);
+  return buffer->data != NULL;
+}
+
+static void set_real(void *out, size_t real_bytes, size_t at, double number) {
+  if (real_bytes == sizeof(double))
+    ((double *)out)[at] = number;
+  else
+    ((float *)out)[at] = (float)number;
+}
+
+// Class numbers as rows of one 1 among zeros: [B, steps] -> [B, steps, units].
+static bool gather_one_hot(const batcher *b, const data_column *c, size_t steps, size_t units, void *out) {
+  size_t n = b->count * steps, real_bytes = (size_t)b->model->abi->real_bytes;
+  int32_t *classes = malloc((n + 1) * sizeof *classes);
+  if (!classes)
+    return false;
+  data_gather_i32(c, b->rows, b->count, steps, classes);
+  memset(out, 0, n * units * real_bytes);
+  for (size_t k = 0; k < n; k++)
+    if (classes[k] >= 0 && (size_t)classes[k] < units)
+      set_real(out, real_bytes, k * units + (size_t)classes[k], 1);
+  free(classes);
+  return true;
+}
+
+// Labels by name for an output of several units become one-hot targets; tensors come as they are.
+static bool is_one_hot(const struct nlm_abi_tensor *t, const data_column *c) {
+  return t->role == NLM_ROLE_TARGET_REAL && (c->kind == DATA_CLASS || c->kind == DATA_CLASSES) &&
+         (int64_t)c->rank + 2 == t->rank;
+}
+
+static bool fill_input(batcher *b, int64_t input) {
+  const struct nlm_abi_model *abi = b->model->abi;
+  const struct nlm_abi_tensor *t = &abi->inputs[input];
+  const data_column *c = b->columns[input];
+  const int64_t *dims = b->session->dims;
+  size_t elements = (size_t)session_elements(abi, t, dims);
+  size_t steps = t->rank > 1 ? (size_t)session_expression(abi, t->dims[1], dims, false) : 1;
+  if (!reserve(&b->inputs[input], elements * (t->elem == NLM_INT32 ? 4 : (size_t)abi->real_bytes)))
+    return false;
+  void *out = b->inputs[input].data;
+  if (is_one_hot(t, c)) {
+    size_t units = (size_t)session_expression(abi, t->dims[t->rank - 1], dims, false);
+    return gather_one_hot(b, c, c->rank ? steps : 1, units, out);
+  }
+  if (c->rank == 0)
+    steps = 1;
+  if (c->step_start)
+    data_gather_nested_i32(c, b->rows, b->count, steps,
+                           (size_t)session_expression(abi, t->dims[2], dims, false), out);
+  else if (t->elem == NLM_INT32)
+    data_gather_i32(c, b->rows, b->count, steps, out);
+  else if (abi->real_bytes == 8)
+    data_gather_f64(c, b->rows, b->count, steps, out);
+  else
+    data_gather_f32(c, b->rows, b->count, steps, out);
+  return true;
+}
+
+static bool reserve_output(batcher *b, int64_t output) {
+  const struct nlm_abi_model *abi = b->model->abi;
+  const struct nlm_abi_tensor *t = &abi->outputs[output];
+  size_t elements = (size_t)session_elements(abi, t, b->session->dims), steps = b->count;
+  if (t->rank > 1)
+    steps *= (size_t)session_expression(abi, t->dims[1], b->session->dims, false);
+  return reserve(&b->outputs[output], elements * 8) &&
+         (!t->masked || reserve(&b->masks[output], steps * sizeof(int32_t)));
+}
+
+// The layout is made for the largest dimensions seen so far, so that it is made a few times only.
+static bool plan(const batcher *b, unsigned programs) {
+  session *s = b->session;
+  const struct nlm_abi_model *abi = b->model->abi;
+  if (session_fits(s, programs, s->dims))
+    return true;
+  int64_t *dims = xcalloc((size_t)abi->n_dims + 1, sizeof *dims);
+  for (int64_t k = 0; k < abi->n_dims; k++)
+    dims[k] = s->dims[k] > s->planned[k] ? s->dims[k] : s->planned[k];
+  bool fine = session_plan(s, programs | s->planned_programs, dims, NULL, 0);
+  free(dims);
+  return fine;
+}
+
+bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned programs, strbuf *error) {
+  const struct nlm_abi_model *abi = b->model->abi;
+  b->rows = rows;
+  b->count = count;
+  if (!set_dimensions(b, error))
+    return false;
+  bool fine = plan(b, programs);
+  for (int64_t k = 0; fine && k < abi->n_inputs; k++) {
+    fine = !b->columns[k] || fill_input(b, k);
+    b->input_list[k] = b->columns[k] ? b->inputs[k].data : NULL;
+  }
+  for (int64_t k = 0; fine && k < abi->n_outputs; k++) {
+    fine = reserve_output(b, k);
+    b->output_list[k] = b->outputs[k].data;
+    b->mask_list[k] = b->masks[k].data;
+  }
+  struct nlm_frame *f = &b->session->frame;
+  f->inputs = b->input_list;
+  f->outputs = b->output_list;
+  f->masks = b->mask_list;
+  f->params = b->model->params;
+  if (!fine)
+    strbuf_puts(error, "there is not enough memory for a batch; a smaller --batch-size may fit");
+  return fine;
+}
+
+// ---- looking at a batch
+
+output_rows batcher_output(const batcher *b, size_t output) {
+  const struct nlm_abi_model *abi = b->model->abi;
+  const struct nlm_abi_tensor *t = &abi->outputs[output];
+  size_t elements = (size_t)session_elements(abi, t, b->session->dims), units = 1;
+  if (t->rank > 1)
+    units = (size_t)session_expression(abi, t->dims[t->rank - 1], b->session->dims, false);
+  return (output_rows){b->outputs[output].data, t->masked ? b->masks[output].data : NULL,
+                       units ? elements / units : 0, units};
+}
+
+static const model_pipeline *pipeline_of(const loaded_model *m, int64_t input) {
+  for (size_t k = 0; k < m->pipelines_count; k++)
+    if ((int64_t)m->pipelines[k].program_input == input)
+      return &m->pipelines[k];
+  return NULL;
+}
+
+void batcher_describe_status(const batcher *b, strbuf *out) {
+  const struct nlm_frame *f = &b->session->frame;
+  const struct nlm_abi_tensor *t = &b->model->abi->inputs[f->status_input];
+  bool is_target = t->role >= NLM_ROLE_TARGET_INT;
+  int64_t per_row = session_elements(b->model->abi, t, b->session->dims) / (int64_t)b->count;
+  int64_t at = f->status_position / (per_row ? per_row : 1);
+  size_t row = b->rows[at < (int64_t)b->count ? at : 0];
+  const model_pipeline *p = pipeline_of(b->model, f->status_input);
+  strbuf_printf(out, "%s '%s', row %zu", is_target ? "output" : "input", t->name, row);
+  if (b->data->row_file && b->data->row_line[row])
+    strbuf_printf(out, " (%s:%u)", b->data->row_file[row], b->data->row_line[row]);
+  else if (b->data->row_file)
+    strbuf_printf(out, " (%s)", b->data->row_file[row]);
+  if (per_row > 1)
+    strbuf_printf(out, ", step %lld", (long long)(f->status_position % per_row));
+  strbuf_printf(out, is_target ? ": there is no class %lld" : ": id %lld is outside its table",
+                (long long)f->status_value);
+  if (p)
+    strbuf_printf(out, "; the vocabulary of '%s' has %zu words: give it max_tokens, or the table more rows",
+                  p->layer, vocabulary_size(p->words));
+}

@@ -1,0 +1,117 @@
+#include "runtime/train/profile.h"
+#include "support/arena.h"
+#include <stdlib.h>
+#include <time.h>
+
+struct profile {
+  const struct nlm_abi_model *model;
+  profile_record records[NLM_PROGRAMS];
+  double *flops[NLM_PROGRAMS]; // by kernel
+  double optimizer_seconds;
+  uint64_t optimizer_calls;
+};
+
+profile *profile_new(const struct nlm_abi_model *model) {
+  profile *p = xcalloc(1, sizeof *p);
+  p->model = model;
+  for (int64_t k = 0; k < NLM_PROGRAMS; k++) {
+    const struct nlm_abi_program *program = session_program(model, k);
+    size_t n = program ? (size_t)program->n_kernels : 0;
+    p->records[k].kernels = xcalloc(n + 1, sizeof *p->records[k].kernels);
+    p->flops[k] = xcalloc(n + 1, sizeof *p->flops[k]);
+  }
+  return p;
+}
+
+void profile_free(profile *p) {
+  if (!p)
+    return;
+  for (int64_t k = 0; k < NLM_PROGRAMS; k++) {
+    free(p->records[k].kernels);
+    free(p->flops[k]);
+  }
+  free(p);
+}
+
+void profile_start(profile *p, session *s, int64_t kind) {
+  s->frame.profile = p ? &p->records[kind] : NULL;
+}
+
+void profile_stop(profile *p, session *s, int64_t kind) {
+  s->frame.profile = NULL;
+  if (!p)
+    return;
+  const struct nlm_abi_program *program = session_program(s->model, kind);
+  for (int64_t k = 0; k < program->n_kernels; k++)
+    p->flops[kind][k] += (double)session_expression(s->model, program->kernels[k].flops, s->dims, false);
+}
+
+void profile_add(profile *p, double seconds) {
+  if (!p)
+    return;
+  p->optimizer_seconds += seconds;
+  p->optimizer_calls++;
+}
+
+double profile_clock(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+// ---- table
+
+typedef struct profile_line {
+  const char *program, *name;
+  double seconds, flops;
+  uint64_t calls;
+} profile_line;
+
+static int by_time(const void *a, const void *b) {
+  const profile_line *x = a, *y = b;
+  return (x->seconds < y->seconds) - (x->seconds > y->seconds);
+}
+
+static size_t collect(const profile *p, profile_line *lines) {
+  static const char *const names[NLM_PROGRAMS] = {"predict", "evaluate", "train"};
+  size_t n = 0;
+  for (int64_t k = 0; k < NLM_PROGRAMS; k++) {
+    const struct nlm_abi_program *program = session_program(p->model, k);
+    for (int64_t j = 0; program && j < program->n_kernels; j++) {
+      const profile_slot *slot = &p->records[k].kernels[j];
+      if (slot->calls)
+        lines[n++] =
+            (profile_line){names[k], program->kernels[j].name, slot->seconds, p->flops[k][j], slot->calls};
+    }
+  }
+  if (p->optimizer_calls)
+    lines[n++] = (profile_line){"train", "optimizer", p->optimizer_seconds, 0, p->optimizer_calls};
+  qsort(lines, n, sizeof *lines, by_time);
+  return n;
+}
+
+void profile_print(const profile *p, strbuf *out) {
+  if (!p)
+    return;
+  size_t most = 1;
+  for (int64_t k = 0; k < p->model->n_programs; k++)
+    most += (size_t)p->model->programs[k].n_kernels;
+  profile_line *lines = xcalloc(most, sizeof *lines);
+  size_t n = collect(p, lines);
+  double total = 0;
+  for (size_t k = 0; k < n; k++)
+    total += lines[k].seconds;
+  strbuf_printf(out, "%-9s %-48s %10s %12s %7s %9s\n", "program", "kernel", "calls", "ms", "share",
+                "GFLOP/s");
+  for (size_t k = 0; k < n; k++) {
+    const profile_line *l = &lines[k];
+    strbuf_printf(out, "%-9s %-48s %10llu %12.3f %6.1f%%", l->program, l->name, (unsigned long long)l->calls,
+                  1e3 * l->seconds, total > 0 ? 100 * l->seconds / total : 0);
+    if (l->flops > 0 && l->seconds > 0)
+      strbuf_printf(out, " %9.2f\n", 1e-9 * l->flops / l->seconds);
+    else
+      strbuf_printf(out, " %9s\n", "-");
+  }
+  strbuf_printf(out, "%-9s %-48s %10s %12.3f\n", "", "total", "", 1e3 * total);
+  free(lines);
+}
