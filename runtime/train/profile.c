@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-struct profile {
+struct profiler {
   const struct nlm_abi_model *model;
   profile_record records[NLM_PROGRAMS];
   double *flops[NLM_PROGRAMS]; // by kernel
@@ -11,8 +11,8 @@ struct profile {
   uint64_t optimizer_calls;
 };
 
-profile *profile_new(const struct nlm_abi_model *model) {
-  profile *p = xcalloc(1, sizeof *p);
+profiler *profile_new(const struct nlm_abi_model *model) {
+  profiler *p = xcalloc(1, sizeof *p);
   p->model = model;
   for (int64_t k = 0; k < NLM_PROGRAMS; k++) {
     const struct nlm_abi_program *program = session_program(model, k);
@@ -23,7 +23,7 @@ profile *profile_new(const struct nlm_abi_model *model) {
   return p;
 }
 
-void profile_free(profile *p) {
+void profile_free(profiler *p) {
   if (!p)
     return;
   for (int64_t k = 0; k < NLM_PROGRAMS; k++) {
@@ -33,11 +33,11 @@ void profile_free(profile *p) {
   free(p);
 }
 
-void profile_start(profile *p, session *s, int64_t kind) {
+void profile_start(profiler *p, session *s, int64_t kind) {
   s->frame.profile = p ? &p->records[kind] : NULL;
 }
 
-void profile_stop(profile *p, session *s, int64_t kind) {
+void profile_stop(profiler *p, session *s, int64_t kind) {
   s->frame.profile = NULL;
   if (!p)
     return;
@@ -46,7 +46,7 @@ void profile_stop(profile *p, session *s, int64_t kind) {
     p->flops[kind][k] += (double)session_expression(s->model, program->kernels[k].flops, s->dims, false);
 }
 
-void profile_add(profile *p, double seconds) {
+void profile_add(profiler *p, double seconds) {
   if (!p)
     return;
   p->optimizer_seconds += seconds;
@@ -72,7 +72,7 @@ static int by_time(const void *a, const void *b) {
   return (x->seconds < y->seconds) - (x->seconds > y->seconds);
 }
 
-static size_t collect(const profile *p, profile_line *lines) {
+static size_t collect(const profiler *p, profile_line *lines) {
   static const char *const names[NLM_PROGRAMS] = {"predict", "evaluate", "train"};
   size_t n = 0;
   for (int64_t k = 0; k < NLM_PROGRAMS; k++) {
@@ -90,7 +90,7 @@ static size_t collect(const profile *p, profile_line *lines) {
   return n;
 }
 
-void profile_print(const profile *p, strbuf *out) {
+void profile_print(const profiler *p, strbuf *out) {
   if (!p)
     return;
   size_t most = 1;

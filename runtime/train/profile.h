@@ -4,15 +4,15 @@
 #include "runtime/session.h"
 #include "support/strbuf.h"
 
-typedef struct profile profile;
-profile *profile_new(const struct nlm_abi_model *model);
-void profile_free(profile *p);
+typedef struct profiler profiler;
+profiler *profile_new(const struct nlm_abi_model *model);
+void profile_free(profiler *p);
 // Around a run of a program: the session's dimensions are set before, its run-time counts after.
-void profile_start(profile *p, session *s, int64_t kind);
-void profile_stop(profile *p, session *s, int64_t kind);
-void profile_add(profile *p, double seconds); // a step of the optimizer
-double profile_clock(void);                   // seconds, monotonic
+void profile_start(profiler *p, session *s, int64_t kind);
+void profile_stop(profiler *p, session *s, int64_t kind);
+void profile_add(profiler *p, double seconds); // a step of the optimizer
+double profile_clock(void);                    // seconds, monotonic
 // Table by time: program and kernel, calls, ms, share, GFLOP/s.
-void profile_print(const profile *p, strbuf *out);
+void profile_print(const profiler *p, strbuf *out);
 
 #endif

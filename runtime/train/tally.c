@@ -82,7 +82,7 @@ int tally_direction(const tally *t, const char *log) {
 }
 
 bool evaluate_rows(tally *t, batcher *b, const size_t *rows, size_t count, size_t batch_size,
-                   struct profile *profile, strbuf *error) {
+                   struct profiler *profile, strbuf *error) {
   tally_reset(t);
   for (size_t first = 0; first < count; first += batch_size) {
     size_t n = count - first < batch_size ? count - first : batch_size;

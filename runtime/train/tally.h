@@ -28,8 +28,8 @@ int tally_direction(const tally *t, const char *log);
 
 // Runs NLM_EVALUATE over rows [count] of the batcher's data in batches. False and a sentence when a batch
 // fails. `profile` as in nlm_frame, or NULL. The session's parameters must be up to date.
-struct profile;
+struct profiler;
 bool evaluate_rows(tally *t, batcher *b, const size_t *rows, size_t count, size_t batch_size,
-                   struct profile *profile, strbuf *error);
+                   struct profiler *profile, strbuf *error);
 
 #endif
