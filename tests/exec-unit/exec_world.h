@@ -7,9 +7,8 @@
 
 typedef struct exec_options {
   bool f64;
-  bool fuse;       // false: every node has memory of its own
-  bool training;   // large products may go to the runtime
-  const char *cpu; // NULL: this machine's
+  bool fuse;     // false: every node has memory of its own
+  bool training; // large products may go to the runtime
 } exec_options;
 
 // Number of roots that differ (reported under `name`); NULL roots are skipped.
