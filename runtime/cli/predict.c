@@ -1,0 +1,329 @@
+// predict: texts, files and tensors through the model, batch by batch, so that a pipe is answered as it
+// comes.
+#include "runtime/cli/predict.h"
+#include "runtime/cli/cli.h"
+#include "runtime/data/reader.h"
+#include "runtime/train/profile.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct predict_options {
+  cli_words texts, inputs;
+  const char *weights, *layer, *format, *output;
+  int64_t batch_size, threads;
+  bool profile;
+} predict_options;
+
+typedef struct prediction_run {
+  const predict_options *options;
+  const struct nlm_abi_model *abi;
+  loaded_model model;
+  model_schema schema;
+  session session;
+  prediction_writer writer;
+  profiler *profile;
+  bool failed; // results are not whole
+  data_problems problems;
+} prediction_run;
+
+static const char *const formats[] = {"text", "json", "npy", NULL};
+
+static bool parse(predict_options *o, int argc, char **argv, const struct nlm_abi_model *model) {
+  static const cli_command command = {"predict", "[TEXT... | --input FILE | -]",
+                                      "labels and probabilities of texts: given as words, one a line of a "
+                                      "file, or one a line of standard input (-)"};
+  const cli_option options[] = {
+      {.name = "",
+       .kind = OPTION_TEXTS,
+       .to = &o->texts,
+       .placeholder = "TEXT",
+       .help = "texts to predict; -: read lines of standard input"},
+      {.name = "--input",
+       .kind = OPTION_TEXTS,
+       .to = &o->inputs,
+       .placeholder = "FILE",
+       .help = "a text a line, or JSON lines with the inputs by name; NAME=FILE.npy: a tensor"},
+      {.name = "--weights",
+       .kind = OPTION_TEXT,
+       .to = &o->weights,
+       .placeholder = "FILE",
+       .help = "weights file"},
+      {.name = "--layer",
+       .kind = OPTION_TEXT,
+       .to = &o->layer,
+       .placeholder = "NAME",
+       .help = "only the output that this layer makes"},
+      {.name = "--format",
+       .kind = OPTION_TEXT,
+       .to = &o->format,
+       .placeholder = "text|json|npy",
+       .help = "text: label TAB probability, tokens' labels, or numbers; json: an object a line with all "
+               "probabilities",
+       .choices = formats},
+      {.name = "--output",
+       .kind = OPTION_TEXT,
+       .to = &o->output,
+       .placeholder = "FILE",
+       .help = "where results go; for npy a folder, made if it is missing"},
+      {.name = "--batch-size",
+       .kind = OPTION_INT,
+       .to = &o->batch_size,
+       .min = 1,
+       .max = 1 << 20,
+       .placeholder = "N",
+       .help = "rows at once (32)"},
+      {.name = "--threads",
+       .kind = OPTION_INT,
+       .to = &o->threads,
+       .min = 1,
+       .max = 1024,
+       .placeholder = "N",
+       .help = "threads (1); results are the same for any number"},
+      {.name = "--profile",
+       .kind = OPTION_FLAG,
+       .to = &o->profile,
+       .help = "time of each kernel, to standard error"},
+      {0}};
+  return cli_parse(model, &command, options, argc, argv);
+}
+
+static predict_format format_of(const predict_options *o) {
+  return !o->format || !strcmp(o->format, "text") ? PREDICT_TEXT
+         : !strcmp(o->format, "json")             ? PREDICT_JSON
+                                                  : PREDICT_NPY;
+}
+
+// ---- running
+
+static int report_problems(prediction_run *r) {
+  strbuf out = {0};
+  data_problems_print(&r->problems, &out);
+  fputs(strbuf_text(&out), stderr);
+  strbuf_free(&out);
+  int code = r->problems.count ? EXIT_WRONG_INPUT : EXIT_DONE;
+  data_problems_free(&r->problems);
+  r->problems = (data_problems){0};
+  return code;
+}
+
+static int run_batch(prediction_run *r, batcher *b, const size_t *rows, size_t count) {
+  strbuf error = {0};
+  int code = EXIT_DONE;
+  if (batcher_load(b, rows, count, 1U << NLM_INFER, &error)) {
+    profile_start(r->profile, &r->session, NLM_INFER);
+    int64_t status = session_run(&r->session, NLM_INFER);
+    profile_stop(r->profile, &r->session, NLM_INFER);
+    if (status)
+      batcher_describe_status(b, &error);
+    else
+      prediction_writer_add(&r->writer, b);
+  }
+  if (error.len) {
+    code = cli_fail(r->abi, "%s", strbuf_text(&error));
+    r->failed = true;
+  }
+  strbuf_free(&error);
+  return code;
+}
+
+static int run_dataset(prediction_run *r, const dataset *d) {
+  if (!d->rows)
+    return EXIT_DONE;
+  batcher b;
+  strbuf error = {0};
+  if (!batcher_init(&b, &r->model, &r->session, d, &r->schema, false, &error)) {
+    int code = cli_fail(r->abi, "%s", strbuf_text(&error));
+    r->failed = true;
+    strbuf_free(&error);
+    return code;
+  }
+  size_t batch = (size_t)r->options->batch_size;
+  size_t *rows = xcalloc(d->rows, sizeof *rows);
+  for (size_t k = 0; k < d->rows; k++)
+    rows[k] = k;
+  int code = EXIT_DONE;
+  for (size_t k = 0; k < d->rows && code == EXIT_DONE; k += batch)
+    code = run_batch(r, &b, rows + k, d->rows - k < batch ? d->rows - k : batch);
+  free(rows);
+  batcher_free(&b);
+  return code;
+}
+
+// ---- sources
+
+static int run_texts(prediction_run *r) {
+  dataset *d =
+      dataset_from_texts(r->options->texts.data, r->options->texts.len, &r->schema.data, &r->problems);
+  int code = report_problems(r);
+  r->failed = code != EXIT_DONE;
+  if (d && code == EXIT_DONE)
+    code = run_dataset(r, d);
+  dataset_free(d);
+  return code;
+}
+
+// Bad lines are reported and left out; the exit code tells.
+static int run_stream(prediction_run *r, const char *path) {
+  data_reader *reader = data_reader_open(path, &r->schema.data, &r->problems);
+  int worst = report_problems(r), code = EXIT_DONE;
+  r->failed = !reader;
+  while (reader && code == EXIT_DONE) {
+    dataset *d = data_reader_next(reader, (size_t)r->options->batch_size, &r->problems);
+    int problems = report_problems(r);
+    worst = problems ? problems : worst;
+    if (!d)
+      break;
+    code = run_dataset(r, d);
+    dataset_free(d);
+  }
+  data_reader_close(reader);
+  return code ? code : worst;
+}
+
+static bool names_input(const loaded_model *m, const char *word) {
+  for (size_t k = 0; k < m->inputs_count; k++) {
+    size_t n = strlen(m->inputs[k].name);
+    if (!strncmp(word, m->inputs[k].name, n) && word[n] == '=')
+      return true;
+  }
+  return false;
+}
+
+static int run_tensors(prediction_run *r) {
+  size_t n = r->options->inputs.len;
+  data_tensor *tensors = xcalloc(n, sizeof *tensors);
+  char **words = xcalloc(n, sizeof *words);
+  int code = EXIT_DONE;
+  for (size_t k = 0; k < n && code == EXIT_DONE; k++) {
+    words[k] = xstrdup(r->options->inputs.data[k]);
+    if (!cli_split_pair(r->abi, "--input", words[k], &tensors[k].name, &tensors[k].path))
+      code = EXIT_WRONG_USAGE;
+  }
+  if (code == EXIT_DONE) {
+    data_options options = {.outputs_optional = true};
+    dataset *d = dataset_from_tensors(tensors, n, NULL, 0, &r->schema.data, &options, &r->problems);
+    code = report_problems(r);
+    r->failed = code != EXIT_DONE;
+    if (d && code == EXIT_DONE)
+      code = run_dataset(r, d);
+    dataset_free(d);
+  }
+  for (size_t k = 0; k < n; k++)
+    free(words[k]);
+  free(words);
+  free(tensors);
+  return code;
+}
+
+static bool is_tensor_input(const prediction_run *r) {
+  const cli_words *inputs = &r->options->inputs;
+  return inputs->len > 1 ||
+         (inputs->len == 1 && (names_input(&r->model, inputs->data[0]) ||
+                               (strchr(inputs->data[0], '=') && strstr(inputs->data[0], ".npy"))));
+}
+
+static int run_all(prediction_run *r) {
+  const predict_options *o = r->options;
+  if (is_tensor_input(r))
+    return run_tensors(r);
+  if (o->inputs.len)
+    return run_stream(r, o->inputs.data[0]);
+  if (o->texts.len == 1 && !strcmp(o->texts.data[0], "-"))
+    return run_stream(r, "-");
+  return run_texts(r);
+}
+
+// ---- opening
+
+static int load_weights(prediction_run *r) {
+  strbuf error = {0};
+  const char *named = r->options->weights, *path = named ? named : model_default_weights(&r->model);
+  nlm_status status = model_load_weights(&r->model, path, WEIGHTS_READ_ONLY, &error);
+  int code = EXIT_DONE;
+  if (status)
+    code = cli_fail(
+        r->abi, "%s%s", strbuf_text(&error),
+        status == NLM_ERROR_FILE && !named ? "\ntrain first, or name a weights file with --weights" : "");
+  strbuf_free(&error);
+  return code;
+}
+
+static int open_run(prediction_run *r) {
+  strbuf error = {0};
+  int64_t only = -1;
+  if (model_open(&r->model, r->abi, &error)) {
+    int code = cli_fail(r->abi, "%s", strbuf_text(&error));
+    strbuf_free(&error);
+    return code;
+  }
+  if (r->options->layer)
+    only = output_of_layer(&r->model, r->options->layer, &error);
+  int code = error.len ? cli_fail(r->abi, "%s", strbuf_text(&error)) : load_weights(r);
+  strbuf_free(&error);
+  r->schema = schema_new(&r->model, is_tensor_input(r) ? SCHEMA_TENSORS : SCHEMA_FILES);
+  r->writer = prediction_writer_new(&r->model, format_of(r->options), only, r->options->output);
+  if (!session_init(&r->session, r->abi, NULL))
+    return cli_fail(r->abi, "not enough memory");
+  if (code == EXIT_DONE && r->options->threads > 1) {
+    r->session.pool = pool_new((int)r->options->threads);
+    if (!r->session.pool)
+      code = cli_fail(r->abi, "%lld threads cannot be started", (long long)r->options->threads);
+  }
+  r->profile = r->options->profile ? profile_new(r->abi) : NULL;
+  return code;
+}
+
+static void close_run(prediction_run *r) {
+  if (r->writer.model)
+    prediction_writer_free(&r->writer);
+  pool_free(r->session.pool);
+  session_destroy(&r->session);
+  profile_free(r->profile);
+  schema_free(&r->schema);
+  if (r->model.abi)
+    model_close(&r->model);
+}
+
+static int finish(prediction_run *r, int code) {
+  strbuf text = {0};
+  if (code != EXIT_WRONG_USAGE && !r->failed && !prediction_writer_finish(&r->writer, &text))
+    code = cli_fail(r->abi, "%s", strbuf_text(&text));
+  text.len = 0;
+  if (r->profile) {
+    profile_print(r->profile, &text);
+    fputs(strbuf_text(&text), stderr);
+  }
+  strbuf_free(&text);
+  return code;
+}
+
+// What the options ask for must be one thing. Returns the exit code.
+static int check_options(const predict_options *o, const struct nlm_abi_model *model) {
+  const char *wrong = NULL;
+  if (!o->texts.len && !o->inputs.len)
+    wrong = "nothing to predict: give texts, --input FILE, or - for lines of standard input";
+  else if (o->texts.len && o->inputs.len)
+    wrong = "give texts or --input, not both";
+  else if (format_of(o) == PREDICT_NPY && !o->output)
+    wrong = "--format npy needs --output FOLDER";
+  if (!wrong)
+    return EXIT_DONE;
+  cli_fail(model, "%s", wrong);
+  return EXIT_WRONG_USAGE;
+}
+
+int command_predict(int argc, char **argv, const struct nlm_abi_model *model) {
+  predict_options o = {.batch_size = 32, .threads = 1};
+  prediction_run r = {.options = &o, .abi = model};
+  int code = parse(&o, argc, argv, model) ? check_options(&o, model) : EXIT_WRONG_USAGE;
+  if (code == EXIT_DONE) {
+    code = open_run(&r);
+    if (code == EXIT_DONE)
+      code = finish(&r, run_all(&r));
+    close_run(&r);
+  }
+  vec_free(&o.texts);
+  vec_free(&o.inputs);
+  return code;
+}
