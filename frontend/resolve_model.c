@@ -28,17 +28,16 @@ static const dim *input_dim(context *c, const expr *e) {
 
 // Elements of one example, symbolic dimensions counted as one: what Flatten may multiply.
 static bool check_elements(context *c, const ast_type *type, const dim *const *dims, size_t n) {
-  const double most = 1e12;
   double elements = 1;
   for (size_t i = 0; i < n; i++) {
     int64_t extent = 1;
     if (dim_is_const(dims[i], &extent))
       elements *= (double)extent;
   }
-  if (elements > most)
+  if (elements > LARGEST_TENSOR)
     diag_error(c->r->u->diags, type->at, "an input of %g numbers is too large (the most is %g)", elements,
-               most);
-  return elements <= most;
+               LARGEST_TENSOR);
+  return elements <= LARGEST_TENSOR;
 }
 
 static bool input_type(context *c, const ast_type *type, tensor_type *out) {

@@ -3,6 +3,7 @@
 #include "ir/dim_private.h"
 #include "support/diag.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -224,10 +225,20 @@ const dim *dim_symbol_at(const dim_table *t, int symbol) {
   return t->symbols[symbol];
 }
 
+static int64_t saturated_add(int64_t a, int64_t b) {
+  int64_t r;
+  return __builtin_add_overflow(a, b, &r) ? INT64_MAX : r;
+}
+
+static int64_t saturated_mul(int64_t a, int64_t b) {
+  int64_t r;
+  return __builtin_mul_overflow(a, b, &r) ? INT64_MAX : r;
+}
+
 int64_t dim_eval(const dim *d, const int64_t *symbols) {
   int64_t sum = 0; // sums are left-nested: their spine is walked, not recursed into
   for (; d->kind == DIM_ADD; d = d->a)
-    sum += dim_eval(d->b, symbols);
+    sum = saturated_add(sum, dim_eval(d->b, symbols));
   int64_t a = 0, b = 0;
   if (d->a) {
     a = dim_eval(d->a, symbols);
@@ -235,21 +246,50 @@ int64_t dim_eval(const dim *d, const int64_t *symbols) {
   }
   switch (d->kind) {
   case DIM_CONST:
-    return sum + d->value;
+    return saturated_add(sum, d->value);
   case DIM_SYMBOL:
-    return sum + symbols[d->symbol];
+    return saturated_add(sum, symbols[d->symbol]);
   case DIM_MUL:
-    return sum + a * b;
+    return saturated_add(sum, saturated_mul(a, b));
   case DIM_FLOORDIV:
-    return sum + floor_div(a, b);
+    return saturated_add(sum, floor_div(a, b));
   case DIM_MIN:
-    return sum + (a < b ? a : b);
+    return saturated_add(sum, a < b ? a : b);
   case DIM_MAX:
-    return sum + (a > b ? a : b);
+    return saturated_add(sum, a > b ? a : b);
   case DIM_ADD:
     break;
   }
   ICE("an extent of kind %d cannot be evaluated", (int)d->kind);
+}
+
+static double magnitude(const dim *d) {
+  double sum = 0;
+  for (; d->kind == DIM_ADD; d = d->a)
+    sum += magnitude(d->b);
+  switch (d->kind) {
+  case DIM_CONST:
+    return sum + (double)d->value;
+  case DIM_SYMBOL:
+    return sum + 1;
+  case DIM_MUL:
+    return sum + magnitude(d->a) * magnitude(d->b);
+  case DIM_FLOORDIV: // what is divided may be smaller than its divisor, but no extent is 0
+    return sum + fmax(1, magnitude(d->a) / fmax(1, magnitude(d->b)));
+  case DIM_MIN:
+  case DIM_MAX:
+    return sum + fmax(magnitude(d->a), magnitude(d->b));
+  case DIM_ADD:
+    break;
+  }
+  ICE("an extent of kind %d has no size", (int)d->kind);
+}
+
+double shape_magnitude(const shape *s) {
+  double n = 1;
+  for (int k = 0; k < s->rank; k++)
+    n *= fmax(1, magnitude(s->d[k]));
+  return n;
 }
 
 static void print_operand(const dim *d, bool in_product, strbuf *out) {

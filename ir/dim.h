@@ -41,7 +41,8 @@ const dim *dim_upper_bound(dim_table *t, const dim *d); // run-time counts repla
 const dim *dim_substitute(dim_table *t, const dim *d, const dim *const *from, const dim *const *to, size_t n);
 int dim_symbol_count(const dim_table *t);
 const dim *dim_symbol_at(const dim_table *t, int symbol);
-// Value under an assignment of every symbol the expression uses (indexed by `symbol`).
+// Value under an assignment of every symbol the expression uses (indexed by `symbol`); what does not fit into
+// 64 bits becomes INT64_MAX.
 int64_t dim_eval(const dim *d, const int64_t *symbols);
 void dim_print(const dim *d, strbuf *out); // "time_a + time_b", "600", "(time - 2) // 2"
 
@@ -50,6 +51,10 @@ typedef struct shape {
   int rank;
   const dim *d[MAX_RANK];
 } shape;
+
+// Elements with every named dimension and run-time count taken as 1: how much of a size is the source's
+// doing. For any shape, without overflow.
+double shape_magnitude(const shape *s);
 
 shape shape_of(int rank, ...); // const dim * each
 bool shape_equal(const shape *a, const shape *b);

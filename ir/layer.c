@@ -292,8 +292,40 @@ static void apply_mask_rule(layer_call *call) {
     call_warn_destroyed(call, masked);
 }
 
+static const char *shape_text(const layer_call *call, const shape *s) {
+  strbuf b = {0};
+  shape_print(s, &b);
+  const char *text = arena_strdup(call->model->unit->mem, strbuf_text(&b));
+  strbuf_free(&b);
+  return text;
+}
+
+static bool check_sizes(layer_call *call) {
+  const layer *l = call->layer;
+  const application *app = call->app;
+  for (int i = 0; i < app->n_outputs; i++) {
+    const shape *s = &app->outputs[i]->shape;
+    if (shape_magnitude(s) > LARGEST_TENSOR) {
+      call_error(call, "the result of %s, of shape %s, is too large: %g numbers (the most is %g)",
+                 l->def->name, shape_text(call, s), shape_magnitude(s), LARGEST_TENSOR);
+      return false;
+    }
+  }
+  for (size_t i = 0; call->first && i < l->weights.len; i++) {
+    const weight *w = l->weights.data[i];
+    if (shape_magnitude(&w->shape) > LARGEST_TENSOR) {
+      call_error(call, "the weight '%s' of %s, of shape %s, is too large: %g numbers (the most is %g)",
+                 w->local, l->def->name, shape_text(call, &w->shape), shape_magnitude(&w->shape),
+                 LARGEST_TENSOR);
+      return false;
+    }
+  }
+  return true;
+}
+
 static bool run_build(layer_call *call) {
-  if (!check_inputs(call) || !check_call_names(call) || !call->layer->def->build(call) || call->failed)
+  if (!check_inputs(call) || !check_call_names(call) || !call->layer->def->build(call) || call->failed ||
+      !check_sizes(call))
     return false;
   apply_mask_rule(call);
   return true;

@@ -9,6 +9,10 @@
 #include "support/diag.h"
 #include "support/vec.h"
 
+// Numbers in one example of a tensor, named dimensions taken as 1, and in one weight: larger ones are the
+// user's mistake, so that no product of extents leaves 64 bits.
+#define LARGEST_TENSOR 1e12
+
 typedef struct layer_def layer_def;
 typedef struct layer layer;
 typedef struct application application;
@@ -84,10 +88,11 @@ struct layer {
   bool listed;            // in model.layers
   value **args;           // parallel to def->args
   span at;
-  layer *parent;      // the wrapper, or NULL
-  const char *role;   // wrapped layers: last part of the path ("forward"); NULL: the wrapper's own path
-  layer *children[2]; // wrapped copies (Bidirectional: forward, backward; TimeDistributed: inner)
-  int n_children;
+  layer *parent;    // the wrapper, or NULL
+  const char *role; // wrapped layers: last part of the path ("forward"); NULL: the wrapper's own path
+  layer **children; // wrapped copies (Bidirectional: forward, backward; TimeDistributed: inner), an RNN's
+                    // cell, the cells of a stack, the layers made inside a user's cell
+  int n_children, max_children;
   layer *wrapped[2]; // the layers as the user wrote them, which take their numbers just before the wrapper
   int n_wrapped;
   VEC(weight *) weights; // its own (not its children's)
@@ -110,7 +115,7 @@ struct application {
   value **call_values; // tensors are VALUE_OBJECT with object = tensor *
   int n_call;
   span at;
-  int order;             // position in model.applications; -1 for an application inside a wrapper
+  int order;             // position in model.applications; -1 for an application inside a wrapper or cell
   application *inner[2]; // a wrapper's applications of its children, not in model.applications
   int n_inner;
 };
@@ -144,6 +149,7 @@ struct model {
   train_block *train;            // NULL: compiled for prediction only
   struct train_config *training; // set by train_config_bind; NULL: no losses, no targets
   struct names *names;           // private to ir/names.c: names taken, numbers given
+  layer *cell;                   // a user's cell whose layers are being applied (ir/user_cell.h), or NULL
   const char *scope; // block instance whose operators and functions are being applied, or NULL (set by name
                      // resolution)
 };
