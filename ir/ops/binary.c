@@ -34,7 +34,7 @@ static const char *binary_shape(graph *g, node *n) {
   return NULL;
 }
 
-static double binary_value(op_code op, double a, double b, elem_type type) {
+static double binary_value(op_code op, double a, double b) {
   switch (op) {
   case OP_ADD:
     return a + b;
@@ -43,7 +43,7 @@ static double binary_value(op_code op, double a, double b, elem_type type) {
   case OP_MUL:
     return a * b;
   case OP_DIV:
-    return type == INT ? trunc(a / b) : a / b;
+    return a / b;
   case OP_POW:
     return pow(a, b);
   case OP_MIN:
@@ -65,15 +65,35 @@ static double binary_value(op_code op, double a, double b, elem_type type) {
   }
 }
 
+// INT arithmetic is that of int32, which wraps.
+static int32_t integer_value(op_code op, int64_t a, int64_t b) {
+  int64_t value;
+  switch (op) {
+  case OP_ADD:
+    value = a + b;
+    break;
+  case OP_SUB:
+    value = a - b;
+    break;
+  case OP_MUL:
+    value = a * b;
+    break;
+  case OP_DIV:
+    value = a / b;
+    break;
+  default:
+    value = (int64_t)binary_value(op, (double)a, (double)b);
+  }
+  return (int32_t)(uint32_t)(uint64_t)value;
+}
+
 static node *fold_constants(graph *g, const node *n) {
   double a, b;
   elem_type type = n->in[0]->type;
   if (!node_is_number(n->in[0], &a) || !node_is_number(n->in[1], &b) ||
       (type == INT && n->op == OP_DIV && b == 0))
     return NULL;
-  double value = binary_value(n->op, a, b, type);
-  if (n->type == INT)
-    value = (double)(int32_t)(uint32_t)(uint64_t)(int64_t)value; // wraps; products of int32 fit 63 bits
+  double value = type == INT ? integer_value(n->op, (int64_t)a, (int64_t)b) : binary_value(n->op, a, b);
   return g_number(g, value, n->type, n->shape);
 }
 

@@ -90,7 +90,8 @@ static node *cast_fold(graph *g, const node *n) {
   node *x = n->in[0];
   if (x->type == n->type)
     return x;
-  if (x->op == OP_CONST)
+  bool fits = x->type == INT || (x->f > -2147483649.0 && x->f < 2147483648.0);
+  if (x->op == OP_CONST && fits)
     return n->type == INT ? g_int(g, (int64_t)x->f) : g_real(g, (double)x->i[0]);
   if (x->op == OP_EXTENT)
     return g_extent(g, x->extra, n->type);
