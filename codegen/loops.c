@@ -145,7 +145,7 @@ bool value_is_flat(const routine *r, const node *n) {
   for (;;) {
     if (n->op == OP_CONST || n->op == OP_EXTENT || (n->op == OP_RANDOM && n->n_in == 0))
       return true;
-    if (!is_root(r, n) && has_memory(r, n))
+    if (!is_computed_here(r, n) && has_memory(r, n))
       return true;
     if (n->op == OP_BROADCAST)
       return n->in[0]->shape.rank == 0;

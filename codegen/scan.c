@@ -8,16 +8,16 @@
 
 static LLVMValueRef rows_address(routine *r, node *a) {
   const scan_code *sc = r->scan;
-  const node *base = without_views(a);
-  if (is_sequence(sc, base)) {
+  const node *base = scan_without_views(a);
+  if (scan_is_sequence(sc, base)) {
     memory m = memory_of(r, sc->body->seq[base->i[1]]);
-    LLVMValueRef start = emit_imul(r->e, sc->tm_row, const_i64(r->e, row_elements(base)));
+    LLVMValueRef start = emit_imul(r->e, sc->tm_row, const_i64(r->e, scan_row_elements(base)));
     return emit_at(r->e, m.element, m.base, start);
   }
-  const local_rows *local = find_local(sc, r, a);
+  const local_rows *local = scan_find_local(sc, r, a);
   if (!local)
     ICE("%%%u (%s): operand of a product in a scan has no rows", a->id, op_name(a->op));
-  return local_memory(r, sc, local).base;
+  return scan_local_memory(r, sc, local).base;
 }
 
 static bool stored_elsewhere(const scan_code *sc, const node *root) {
@@ -49,7 +49,7 @@ static void emit_product(routine *r, const stage *st, const turned_weights *turn
   if (st->matmul->shape.rank != 2 || x.transpose_a || !dim_is_const(x.n, &n) || !dim_is_const(x.k, &k))
     ICE("%%%u: a product in a scan is rows times a captured matrix", st->matmul->id);
   gemm_spec spec = {.n = n, .k = k};
-  const local_rows *to = find_local(sc, r, st->roots[0]);
+  const local_rows *to = scan_find_local(sc, r, st->roots[0]);
   for (size_t i = (size_t)sc->body->n_state; i < sc->locals.len; i++)
     if (sc->locals.data[i].value == st->roots[0])
       to = &sc->locals.data[i];
@@ -60,7 +60,7 @@ static void emit_product(routine *r, const stage *st, const turned_weights *turn
   gemm_operands o = {.a = rows_address(r, st->matmul->in[0]),
                      .lda = const_i64(e, k),
                      .ldb = const_i64(e, n),
-                     .c = local_memory(r, sc, to).base,
+                     .c = scan_local_memory(r, sc, to).base,
                      .ldc = const_i64(e, n),
                      .m = count,
                      .n = const_i64(e, n),
@@ -103,7 +103,7 @@ static void save_taken_states(routine *r) {
   const local_rows *saved = &sc->locals.data[sc->body->n_state];
   for (int k = 0; k < sc->body->n_state; k++)
     if (next_is_other_state(sc, k))
-      copy_local(r, sc, saved++, &sc->locals.data[sc->body->next[k]->i[1]], sc->count);
+      scan_copy_local(r, sc, saved++, &sc->locals.data[sc->body->next[k]->i[1]], sc->count);
 }
 
 static void commit_states(routine *r) {
@@ -113,10 +113,10 @@ static void commit_states(routine *r) {
     node *next = sc->body->next[k];
     const local_rows *state = &sc->locals.data[k];
     if (next_is_other_state(sc, k)) {
-      copy_local(r, sc, state, saved++, sc->count);
+      scan_copy_local(r, sc, state, saved++, sc->count);
     } else if (!sc->k->in_place[k] && next != sc->body->state_param[k]) {
-      copy_columns copy = {.from = next, .to = local_memory(r, sc, state)};
-      copy_rows(r, &copy, sc->count);
+      copy_columns copy = {.from = next, .to = scan_local_memory(r, sc, state)};
+      scan_copy_rows(r, &copy, sc->count);
     }
   }
 }
@@ -167,8 +167,8 @@ static void copy_states_in(routine *r, LLVMValueRef row, LLVMValueRef rows) {
   scan_code *sc = r->scan;
   for (int k = 0; k < sc->body->n_state; k++) {
     copy_columns copy = {
-        .from = sc->body->init[k], .to = local_memory(r, sc, &sc->locals.data[k]), .first_row = row};
-    copy_rows(r, &copy, rows);
+        .from = sc->body->init[k], .to = scan_local_memory(r, sc, &sc->locals.data[k]), .first_row = row};
+    scan_copy_rows(r, &copy, rows);
   }
 }
 
@@ -182,8 +182,8 @@ static void copy_states_out(routine *r, LLVMValueRef row, LLVMValueRef rows) {
     for (int j = 0; j < count; j++) {
       memory to = memory_of_buffer(r, list[j]);
       LLVMValueRef first = emit_imul(r->e, row, const_i64(r->e, state->row_elements));
-      emit_memory_copy(r->e, emit_at(r->e, to.element, to.base, first), local_memory(r, sc, state).base,
-                       row_bytes(r, state, rows));
+      emit_memory_copy(r->e, emit_at(r->e, to.element, to.base, first), scan_local_memory(r, sc, state).base,
+                       scan_row_bytes(r, state, rows));
     }
   }
 }

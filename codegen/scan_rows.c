@@ -6,7 +6,7 @@
 
 enum { BLOCK_ROWS = 8, AREA_LIMIT = 1 << 19 };
 
-int64_t row_elements(const node *n) {
+int64_t scan_row_elements(const node *n) {
   int64_t product = 1;
   for (int k = 1; k < n->shape.rank; k++) {
     int64_t extent;
@@ -18,7 +18,7 @@ int64_t row_elements(const node *n) {
 }
 
 static void add_local(scan_code *sc, const emitter *e, const node *v) {
-  local_rows local = {v, sc->local_bytes, row_elements(v)};
+  local_rows local = {v, sc->local_bytes, scan_row_elements(v)};
   int64_t bytes = local.row_elements * element_bytes_of(e, v->type) * sc->block_rows;
   sc->local_bytes += (bytes + AREA_ALIGN - 1) / AREA_ALIGN * AREA_ALIGN;
   vec_push(&sc->locals, local);
@@ -72,15 +72,15 @@ void scan_code_free(scan_code *sc) {
   vec_free(&sc->locals);
 }
 
-const node *without_views(const node *n) {
+const node *scan_without_views(const node *n) {
   while (n->op == OP_RESHAPE || n->op == OP_CHECK_IDS)
     n = n->in[0];
   return n;
 }
 
-const local_rows *find_local(const scan_code *sc, const routine *r, const node *n) {
+const local_rows *scan_find_local(const scan_code *sc, const routine *r, const node *n) {
   const buffer *b = schedule_buffer(r->pc->s, n);
-  const node *v = b && b->place == PLACE_ROWS ? b->value : without_views(n);
+  const node *v = b && b->place == PLACE_ROWS ? b->value : scan_without_views(n);
   for (size_t k = 0; k < sc->locals.len; k++)
     if (sc->locals.data[k].value == v || sc->locals.data[k].value == n)
       return &sc->locals.data[k];
@@ -90,7 +90,7 @@ const local_rows *find_local(const scan_code *sc, const routine *r, const node *
   return NULL;
 }
 
-memory local_memory(routine *r, const scan_code *sc, const local_rows *local) {
+memory scan_local_memory(routine *r, const scan_code *sc, const local_rows *local) {
   int64_t number = local - sc->locals.data;
   LLVMValueRef base = emit_at(r->e, r->e->i8, sc->area, const_i64(r->e, local->offset));
   return (memory){base, element_type(r->e, local->value->type),
@@ -99,7 +99,7 @@ memory local_memory(routine *r, const scan_code *sc, const local_rows *local) {
 
 // ---- reads and writes of the body
 
-bool is_sequence(const scan_code *sc, const node *n) {
+bool scan_is_sequence(const scan_code *sc, const node *n) {
   return n->op == OP_SCAN_SEQ && n->i[0] == sc->body->id;
 }
 
@@ -108,24 +108,24 @@ static place in_sequence(routine *r, const node *n, const place *p) {
   place q = *p;
   LLVMValueRef first = r->scan->tm_row;
   if (p->flat)
-    first = emit_imul(r->e, first, const_i64(r->e, row_elements(n)));
+    first = emit_imul(r->e, first, const_i64(r->e, scan_row_elements(n)));
   q.at[0] = component_offset(r, p->at[0], first);
   return q;
 }
 
 bool scan_memory(routine *r, node *n, const place *p, memory *m, LLVMValueRef *v) {
   *v = NULL;
-  if (is_sequence(r->scan, n)) {
+  if (scan_is_sequence(r->scan, n)) {
     place q = in_sequence(r, n, p);
     *v = value_at(r, r->scan->body->seq[n->i[1]], &q);
     return true;
   }
   // An inline view of an array is evaluated as a view.
-  if (is_root(r, n) || (without_views(n) != n && !has_rows(r->pc->s, n)))
+  if (is_computed_here(r, n) || (scan_without_views(n) != n && !has_rows(r->pc->s, n)))
     return false;
-  const local_rows *local = find_local(r->scan, r, n);
+  const local_rows *local = scan_find_local(r->scan, r, n);
   if (local)
-    *m = local_memory(r, r->scan, local);
+    *m = scan_local_memory(r, r->scan, local);
   return local != NULL;
 }
 
@@ -156,7 +156,7 @@ bool scan_store(routine *r, node *root, const place *p, LLVMValueRef v) {
                            : local->value == root && root != sc->product;
     if (!wanted)
       continue;
-    memory m = local_memory(r, sc, local);
+    memory m = scan_local_memory(r, sc, local);
     store_at(r, &m, &root->shape, p, v);
   }
   return true;
@@ -178,7 +178,7 @@ static void copy_vector(routine *r, component at, unsigned lanes, void *data) {
 }
 
 // Rows 0 .. count-1 of the destination.
-void copy_rows(routine *r, copy_columns *copy, LLVMValueRef count) {
+void scan_copy_rows(routine *r, copy_columns *copy, LLVMValueRef count) {
   emitter *e = r->e;
   const shape *s = &copy->from->shape;
   int axis = lane_axis(s);
@@ -199,12 +199,13 @@ void copy_rows(routine *r, copy_columns *copy, LLVMValueRef count) {
   loop_end(e, &rows, NULL);
 }
 
-LLVMValueRef row_bytes(routine *r, const local_rows *local, LLVMValueRef rows) {
+LLVMValueRef scan_row_bytes(routine *r, const local_rows *local, LLVMValueRef rows) {
   return emit_imul(r->e, rows,
                    const_i64(r->e, local->row_elements * element_bytes_of(r->e, local->value->type)));
 }
 
-void copy_local(routine *r, scan_code *sc, const local_rows *to, const local_rows *from, LLVMValueRef rows) {
-  emit_memory_copy(r->e, local_memory(r, sc, to).base, local_memory(r, sc, from).base,
-                   row_bytes(r, to, rows));
+void scan_copy_local(routine *r, scan_code *sc, const local_rows *to, const local_rows *from,
+                     LLVMValueRef rows) {
+  emit_memory_copy(r->e, scan_local_memory(r, sc, to).base, scan_local_memory(r, sc, from).base,
+                   scan_row_bytes(r, to, rows));
 }

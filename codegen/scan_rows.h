@@ -14,13 +14,15 @@ bool next_in_place(const scan_code *sc,
 // states.
 bool next_is_other_state(const scan_code *sc, int k);
 
-const node *without_views(const node *n); // behind RESHAPE and CHECK_IDS
-bool is_sequence(const scan_code *sc, const node *n);
-int64_t row_elements(const node *n);                                                // of one row of axis 0
-const local_rows *find_local(const scan_code *sc, const routine *r, const node *n); // NULL: not in the area
-memory local_memory(routine *r, const scan_code *sc, const local_rows *local);
-LLVMValueRef row_bytes(routine *r, const local_rows *local, LLVMValueRef rows);
-void copy_local(routine *r, scan_code *sc, const local_rows *to, const local_rows *from, LLVMValueRef rows);
+const node *scan_without_views(const node *n); // behind RESHAPE and CHECK_IDS
+bool scan_is_sequence(const scan_code *sc, const node *n);
+int64_t scan_row_elements(const node *n); // of one row of axis 0
+const local_rows *scan_find_local(const scan_code *sc, const routine *r,
+                                  const node *n); // NULL: not in the area
+memory scan_local_memory(routine *r, const scan_code *sc, const local_rows *local);
+LLVMValueRef scan_row_bytes(routine *r, const local_rows *local, LLVMValueRef rows);
+void scan_copy_local(routine *r, scan_code *sc, const local_rows *to, const local_rows *from,
+                     LLVMValueRef rows);
 
 // Evaluates rows first_row .. first_row + count - 1 of `from` (first_row NULL: 0) into rows 0 .. count - 1 of
 // `to`.
@@ -31,6 +33,6 @@ typedef struct copy_columns {
   LLVMValueRef first_row;
   memory to;
 } copy_columns;
-void copy_rows(routine *r, copy_columns *copy, LLVMValueRef count);
+void scan_copy_rows(routine *r, copy_columns *copy, LLVMValueRef count);
 
 #endif

@@ -364,7 +364,7 @@ LLVMValueRef value_computed(routine *r, node *n, const place *p) {
 }
 
 // A leaf that a stage copies out is still read from its own memory.
-bool is_root(const routine *r, const node *n) {
+bool is_computed_here(const routine *r, const node *n) {
   if (n->op == OP_INPUT || n->op == OP_PARAM || n->op == OP_SCAN_SEQ || n->op == OP_SCAN_STATE)
     return false;
   for (int k = 0; k < r->n_roots; k++)
@@ -382,7 +382,7 @@ LLVMValueRef value_at(routine *r, node *n, const place *p) {
   if (r->scan && scan_memory(r, n, p, &m, &v)) {
     if (!v)
       v = load_at(r, &m, n->type, &n->shape, p);
-  } else if (!is_root(r, n) && has_memory(r, n)) {
+  } else if (!is_computed_here(r, n) && has_memory(r, n)) {
     m = memory_of(r, n);
     v = load_at(r, &m, n->type, &n->shape, p);
   } else {

@@ -10,7 +10,7 @@
 
 LLVMValueRef value_at(routine *r, node *n, const place *p);
 // Whether n is computed here although it has memory: a root of the stage.
-bool is_root(const routine *r, const node *n);
+bool is_computed_here(const routine *r, const node *n);
 // Evaluates n itself even when it has memory (a root of the stage).
 LLVMValueRef value_computed(routine *r, node *n, const place *p);
 void memo_set(routine *r, node *n, const place *p, LLVMValueRef value);
