@@ -25,6 +25,7 @@ typedef struct callback_host {
   bool stop;                  // set to end training after this epoch
   strbuf messages;            // lines for the user, shown behind the epoch's line
   bool failed;                // with `messages` saying why: training ends with an error
+  bool keeps_best;            // the file of --save holds the best epoch: it is not written at the end
   bool append_logs;           // an interrupted training goes on: log files are continued
   // +1 higher is better, -1 lower, 0 unknown.
   int (*direction)(void *self, const char *log);
@@ -50,7 +51,6 @@ typedef struct callback_def {
   registry_item item;
   // Checks arguments and sets the numbers; false after putting a reason into the host's messages.
   bool (*begin)(callback *c, callback_host *h);
-  void (*resume)(callback *c, callback_host *h); // after begin and after numbers were read back; may be NULL
   void (*batch_end)(callback *c, callback_host *h, int64_t batch, double loss); // mean loss so far
   void (*epoch_end)(callback *c, callback_host *h, int64_t epoch, train_logs *logs);
   void (*train_end)(callback *c, callback_host *h);

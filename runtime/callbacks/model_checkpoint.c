@@ -96,6 +96,8 @@ static bool begin(callback *c, callback_host *h) {
   strbuf_free(&path);
   c->numbers[HAS_BEST] = !config_is_none(c->args, "initial_value_threshold");
   c->numbers[BEST] = config_number(c->args, "initial_value_threshold", 0);
+  if (saves_best(c) && config_is_none(c->args, "filepath"))
+    h->keeps_best = true;
   return fine && (!saves_best(c) || callback_choose_monitor(c, h));
 }
 

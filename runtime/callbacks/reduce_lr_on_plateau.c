@@ -2,7 +2,7 @@
 #include "runtime/callbacks/callback.h"
 #include <math.h>
 
-enum { BEST, HAS_BEST, WAIT, COOLDOWN, RATE };
+enum { BEST, HAS_BEST, WAIT, COOLDOWN };
 
 static const char *const modes[] = {"auto", "min", "max", NULL};
 static const arg_spec args[] = {
@@ -44,15 +44,6 @@ static const arg_spec args[] = {
      .doc = "lowest rate"},
     {0}};
 
-static bool begin(callback *c, callback_host *h) {
-  c->numbers[RATE] = h->learning_rate(h->self);
-  return callback_choose_monitor(c, h);
-}
-
-static void resume(callback *c, callback_host *h) {
-  h->set_learning_rate(h->self, c->numbers[RATE]);
-}
-
 static void lower_rate(callback *c, callback_host *h, int64_t epoch) {
   double old = h->learning_rate(h->self), least = config_number(c->args, "min_lr", 0);
   c->numbers[WAIT] = 0;
@@ -60,7 +51,6 @@ static void lower_rate(callback *c, callback_host *h, int64_t epoch) {
     return;
   double rate = fmax(old * config_number(c->args, "factor", 0.1), least);
   h->set_learning_rate(h->self, rate);
-  c->numbers[RATE] = rate;
   c->numbers[COOLDOWN] = config_number(c->args, "cooldown", 0);
   if (callback_is_verbose(c))
     strbuf_printf(&h->messages, "Epoch %lld: ReduceLROnPlateau reducing learning rate to %.10g.\n",
@@ -89,7 +79,6 @@ static void epoch_end(callback *c, callback_host *h, int64_t epoch, train_logs *
 const callback_def callback_reduce_lr_on_plateau = {
     .item = {"reduce_lr_on_plateau", "ReduceLROnPlateau",
              "lowers the learning rate when a value stops improving", args},
-    .begin = begin,
-    .resume = resume,
+    .begin = callback_choose_monitor,
     .epoch_end = epoch_end,
 };

@@ -1,0 +1,184 @@
+// The state beside the weights: a safetensors file with the parameters, the optimizer's slots
+// (`optimizer/<slot>/<parameter>`), the weights that callbacks keep (`callback/<k>/<parameter>`), and the
+// rest as metadata, numbers in hexadecimal so that they read back to the same value.
+#include "runtime/train/trainer.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *checkpoint_path(const char *save_path) {
+  strbuf path = {0};
+  strbuf_printf(&path, "%s.checkpoint", save_path);
+  return path.data;
+}
+
+// ---- tensors
+
+typedef struct tensor_list {
+  weight_entry *items;
+  void **places; // where each tensor's values live
+  size_t count;
+} tensor_list;
+
+static void add_tensor(tensor_list *l, const weight_entry *like, const char *name, void *place) {
+  l->items[l->count] = *like;
+  l->items[l->count].name = name;
+  l->items[l->count].data = place;
+  l->places[l->count++] = place;
+}
+
+// Everything a checkpoint holds. Callbacks' weights are listed where they have some.
+static tensor_list list_tensors(const trainer *t, arena *memory) {
+  size_t n = (size_t)t->model->abi->n_params, sets = 1 + OPTIMIZER_SLOTS + t->callbacks_count;
+  tensor_list l = {ARENA_ARRAY(memory, weight_entry, n * sets + 1), ARENA_ARRAY(memory, void *, n *sets + 1),
+                   0};
+  const optimizer_rule *rule = optimizer_find(t->model->training->optimizer.name);
+  weight_entry *params = model_weight_entries(t->model, t->model->params);
+  for (size_t k = 0; k < n; k++)
+    add_tensor(&l, &params[k], params[k].name, t->model->params[k]);
+  for (int slot = 0; slot < optimizer_slot_count(t->optimizer); slot++)
+    for (size_t k = 0; k < n; k++) {
+      void *values = optimizer_slot(t->optimizer, (int64_t)k, slot);
+      if (values)
+        add_tensor(&l, &params[k],
+                   arena_printf(memory, "optimizer/%s/%s", rule->slot_names[slot], params[k].name), values);
+    }
+  for (size_t c = 0; c < t->callbacks_count; c++) {
+    char *next = t->callbacks[c].weights;
+    for (size_t k = 0; next && k < n; k++) {
+      add_tensor(&l, &params[k], arena_printf(memory, "callback/%zu/%s", c, params[k].name), next);
+      next += model_param_bytes(t->model, (int64_t)k);
+    }
+  }
+  free(params);
+  return l;
+}
+
+// ---- writing
+
+static void add_number(model_metadata *d, const char *key, const char *format, double number) {
+  char text[64];
+  snprintf(text, sizeof text, format, number);
+  model_metadata_add(d, key, text);
+}
+
+static void add_callback(model_metadata *d, size_t index, const callback *c) {
+  strbuf numbers = {0};
+  char key[64];
+  strbuf_puts(&numbers, c->def->item.name);
+  for (int k = 0; k < CALLBACK_NUMBERS; k++)
+    strbuf_printf(&numbers, " %a", c->numbers[k]);
+  snprintf(key, sizeof key, "nlm.callback.%zu", index);
+  model_metadata_add(d, key, strbuf_text(&numbers));
+  strbuf_free(&numbers);
+}
+
+bool checkpoint_write(const trainer *t, const char *path, int64_t epochs_done, strbuf *error) {
+  arena *memory = arena_new();
+  tensor_list l = list_tensors(t, memory);
+  model_metadata d = model_metadata_make(t->model, epochs_done);
+  char seed[32];
+  snprintf(seed, sizeof seed, "%llu", (unsigned long long)t->settings.seed);
+  model_metadata_add(&d, "nlm.seed", seed);
+  model_metadata_add(&d, "nlm.optimizer", t->model->training->optimizer.name);
+  add_number(&d, "nlm.steps", "%.0f", (double)optimizer_steps(t->optimizer));
+  add_number(&d, "nlm.learning_rate", "%a", optimizer_learning_rate(t->optimizer));
+  for (size_t k = 0; k < t->callbacks_count; k++)
+    add_callback(&d, k, &t->callbacks[k]);
+  bool fine = weights_write(path, l.items, l.count, d.items, d.count, error);
+  model_metadata_free(&d);
+  arena_free(memory);
+  return fine;
+}
+
+// ---- reading
+
+static const char *required(const weights_file *file, const char *key, strbuf *error) {
+  const char *text = weights_metadata(file, key);
+  if (!text && !error->len)
+    strbuf_printf(error, "it is no checkpoint (no %s)", key);
+  return text;
+}
+
+bool checkpoint_read_model(loaded_model *m, const char *path, uint64_t *seed, strbuf *error) {
+  strbuf reason = {0};
+  weights_file *file = weights_open(path, &reason);
+  const char *text = file ? required(file, "nlm.seed", &reason) : NULL;
+  bool fine = text && !model_take_metadata(m, file, &reason);
+  if (fine)
+    *seed = strtoull(text, NULL, 10);
+  else
+    strbuf_printf(error, "%s: %s", path, strbuf_text(&reason));
+  weights_close(file);
+  strbuf_free(&reason);
+  return fine;
+}
+
+static bool read_callback(trainer *t, const weights_file *file, size_t index, strbuf *error) {
+  callback *c = &t->callbacks[index];
+  char key[64], weights[600];
+  snprintf(key, sizeof key, "nlm.callback.%zu", index);
+  const char *text = required(file, key, error);
+  size_t n = strlen(c->def->item.name);
+  if (!text || strncmp(text, c->def->item.name, n) || text[n] != ' ') {
+    if (!error->len)
+      strbuf_puts(error, "it was made with other callbacks");
+    return false;
+  }
+  char *at = NULL;
+  text += n;
+  for (int k = 0; k < CALLBACK_NUMBERS; k++, text = at)
+    c->numbers[k] = strtod(text, &at);
+  snprintf(weights, sizeof weights, "callback/%zu/%s", index, t->model->abi->params[0].name);
+  if (weights_find(file, weights)) {
+    free(c->weights);
+    c->weights = t->host.copy_weights(t);
+  }
+  return true;
+}
+
+static bool read_tensors(trainer *t, const weights_file *file, strbuf *error) {
+  arena *memory = arena_new();
+  tensor_list l = list_tensors(t, memory);
+  bool fine = weights_differences(file, l.items, l.count, error) == 0;
+  for (size_t k = 0; fine && k < l.count; k++) {
+    const weight_tensor *from = weights_find(file, l.items[k].name);
+    fine = l.items[k].type == WEIGHT_F64 ? weights_copy_f64(from, l.places[k])
+                                         : weights_copy_f32(from, l.places[k]);
+  }
+  arena_free(memory);
+  return fine;
+}
+
+static bool read_state(trainer *t, const weights_file *file, strbuf *error) {
+  const char *optimizer_name = required(file, "nlm.optimizer", error),
+             *steps = required(file, "nlm.steps", error), *rate = required(file, "nlm.learning_rate", error),
+             *epoch = required(file, "nlm.epoch", error);
+  if (!optimizer_name || !steps || !rate || !epoch)
+    return false;
+  if (strcmp(optimizer_name, t->model->training->optimizer.name)) {
+    strbuf_printf(error, "it was made with the optimizer '%s'", optimizer_name);
+    return false;
+  }
+  for (size_t k = 0; k < t->callbacks_count; k++)
+    if (!read_callback(t, file, k, error))
+      return false;
+  if (!read_tensors(t, file, error))
+    return false;
+  t->first_epoch = strtoll(epoch, NULL, 10);
+  if (!t->settings.has_learning_rate)
+    optimizer_set_learning_rate(t->optimizer, strtod(rate, NULL));
+  optimizer_restore(t->optimizer, strtoll(steps, NULL, 10));
+  return true;
+}
+
+bool checkpoint_read(trainer *t, const char *path, strbuf *error) {
+  strbuf reason = {0};
+  weights_file *file = weights_open(path, &reason);
+  bool fine = file && read_state(t, file, &reason);
+  if (!fine)
+    strbuf_printf(error, "%s: %s", path, strbuf_text(&reason));
+  weights_close(file);
+  strbuf_free(&reason);
+  return fine;
+}

@@ -1,0 +1,112 @@
+#include "runtime/train/prepare.h"
+#include <stdlib.h>
+#include <string.h>
+
+// ---- opening
+
+static bool report(data_problems *problems, strbuf *messages) {
+  bool fine = problems->count == 0;
+  data_problems_print(problems, messages);
+  data_problems_free(problems);
+  return fine;
+}
+
+bool data_prepare(const loaded_model *m, const data_request *r, prepared_data *out, strbuf *messages) {
+  bool tensors = r->inputs.len || r->targets.len;
+  data_problems problems = {0};
+  data_options options = {.seed = r->seed};
+  out->schema = schema_new(m, tensors ? SCHEMA_TENSORS : SCHEMA_FILES);
+  if (tensors)
+    out->data = dataset_from_tensors(r->inputs.data, r->inputs.len, r->targets.data, r->targets.len,
+                                     &out->schema.data, &options, &problems);
+  else
+    out->data = dataset_open(r->paths, r->paths_count, &out->schema.data, &options, &problems);
+  if (report(&problems, messages) && out->data)
+    return true;
+  data_release(out);
+  return false;
+}
+
+void data_release(prepared_data *p) {
+  dataset_free(p->data);
+  schema_free(&p->schema);
+  p->data = NULL;
+}
+
+// ---- classes
+
+static bool is_unbound(const data_column *c) {
+  return c->present && (c->kind == DATA_CLASS || c->kind == DATA_CLASSES) && !c->ints;
+}
+
+static void list_names(strbuf *out, const text_view *names, size_t count) {
+  enum { SHOWN = 10 };
+  for (size_t k = 0; k < count && k < SHOWN; k++)
+    strbuf_printf(out, "%s%.*s", k ? ", " : "", (int)names[k].bytes, names[k].data);
+  if (count > SHOWN)
+    strbuf_printf(out, ", ... (%zu more)", count - SHOWN);
+}
+
+static bool learn_classes(model_output *o, const dataset *d, const data_column *labels, strbuf *messages) {
+  text_view *names;
+  size_t count = dataset_class_names(labels, d->rows, &names);
+  int64_t limit = output_class_limit(o);
+  bool fine = (int64_t)count <= limit && count > 1;
+  if (fine) {
+    model_set_classes(o, names, count);
+    if ((int64_t)count < limit)
+      strbuf_printf(messages, "note: output '%s' has %lld units, the data %zu classes\n", o->name,
+                    (long long)o->units, count);
+  } else if (count <= 1) {
+    strbuf_printf(messages, "error: every row has the same label for output '%s'\n", o->name);
+  } else {
+    strbuf_printf(messages,
+                  "error: output '%s' tells %lld classes apart (units: %lld), the data has %zu: ", o->name,
+                  (long long)limit, (long long)o->units, count);
+    list_names(messages, names, count);
+    strbuf_puts(messages, "\n");
+  }
+  free(names);
+  return fine;
+}
+
+static bool bind_column(const model_output *o, dataset *d, data_column *labels, strbuf *messages) {
+  data_problems problems = {0};
+  text_view *names = xcalloc(o->classes_count + 1, sizeof *names);
+  for (size_t k = 0; k < o->classes_count; k++)
+    names[k] = (text_view){o->classes[k], strlen(o->classes[k])};
+  dataset_bind_classes(d, labels, names, o->classes_count, &problems);
+  free(names);
+  return report(&problems, messages);
+}
+
+bool data_bind_classes(loaded_model *m, prepared_data *p, bool learn, strbuf *messages) {
+  bool fine = true;
+  for (size_t k = 0; k < p->data->outputs_count; k++) {
+    model_output *o = &m->outputs[p->schema.outputs[k]];
+    data_column *c = &p->data->outputs[k];
+    if (!is_unbound(c))
+      continue;
+    if (!o->classes && !learn) {
+      strbuf_printf(messages, "error: the weights hold no class names for output '%s'\n", o->name);
+      fine = false;
+    } else {
+      fine = (o->classes || learn_classes(o, p->data, c, messages)) && bind_column(o, p->data, c, messages) &&
+             fine;
+    }
+  }
+  return fine;
+}
+
+// ---- vocabularies
+
+void data_adapt(loaded_model *m, const prepared_data *p, size_t rows, strbuf *messages) {
+  for (size_t k = 0; k < m->pipelines_count; k++) {
+    model_pipeline *line = &m->pipelines[k];
+    if (line->words)
+      continue;
+    line->words = dataset_adapt(&p->data->inputs[line->model_input], &line->pipeline, 0, rows);
+    strbuf_printf(messages, "note: vocabulary of '%s': %zu words from %zu rows\n", line->layer,
+                  vocabulary_size(line->words), rows);
+  }
+}

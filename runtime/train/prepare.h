@@ -1,0 +1,33 @@
+#ifndef NLM_RUNTIME_TRAIN_PREPARE_H
+#define NLM_RUNTIME_TRAIN_PREPARE_H
+// From what the user named to data that a model can be trained or measured on: opening, labels to class
+// numbers, vocabularies.
+#include "runtime/train/batch.h"
+#include "support/vec.h"
+
+typedef VEC(data_tensor) data_tensors;
+
+typedef struct data_request { // either paths or tensors
+  const char *const *paths;
+  size_t paths_count;
+  data_tensors inputs, targets;
+  uint64_t seed; // orders the rows of a folder
+} data_request;
+
+typedef struct prepared_data {
+  model_schema schema;
+  dataset *data; // NULL: nothing was asked for
+} prepared_data;
+
+// Opens the data. False after writing problems ("file:line: error: reason") to `messages`; notes go there
+// too.
+bool data_prepare(const loaded_model *m, const data_request *r, prepared_data *out, strbuf *messages);
+void data_release(prepared_data *p);
+
+// Labels become class numbers. The model's class names serve where it has some; else, with `learn`, they are
+// taken from this data. False after messages: an unknown label, or more classes than units.
+bool data_bind_classes(loaded_model *m, prepared_data *p, bool learn, strbuf *messages);
+// Vocabularies that the model lacks are adapted to rows [0, rows).
+void data_adapt(loaded_model *m, const prepared_data *p, size_t rows, strbuf *messages);
+
+#endif

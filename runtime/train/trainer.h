@@ -1,0 +1,60 @@
+#ifndef NLM_RUNTIME_TRAIN_TRAINER_H
+#define NLM_RUNTIME_TRAIN_TRAINER_H
+// The training loop. The model's parameters stand in its block and are trained in place. The result is a pure
+// function of model, data and settings, the same bits for any number of threads.
+#include "runtime/optim/optimizer.h"
+#include "runtime/train/profile.h"
+#include "runtime/train/progress.h"
+#include "runtime/train/tally.h"
+
+typedef struct train_settings {
+  int64_t epochs, batch_size;
+  bool has_learning_rate; // else the train block's
+  double learning_rate;
+  uint64_t seed;
+  int threads;
+  bool shuffle, quiet, profile;
+  const char *save_path; // weights; its checkpoint is `<save_path>.checkpoint`
+  const char *log_path;  // NULL: none
+} train_settings;
+
+typedef struct train_rows { // rows [first, first + count) of a batcher's dataset
+  batcher *batches;         // NULL: none
+  size_t first, count;
+} train_rows;
+
+typedef struct trainer {
+  loaded_model *model;
+  train_settings settings;
+  session session;
+  optimizer *optimizer;
+  callback *callbacks;
+  size_t callbacks_count;
+  callback_host host;
+  train_logs expected;
+  train_rows training, validation;
+  size_t *order, *validation_order; // row numbers
+  tally tally, validation_tally;
+  profiler *profile; // NULL unless asked for
+  progress progress;
+  int64_t first_epoch; // epochs done before this run
+} trainer;
+
+// Session, threads, BLAS and optimizer; batchers are made on `session` before trainer_begin. False and a
+// sentence on failure.
+bool trainer_init(trainer *t, loaded_model *m, const train_settings *settings, strbuf *error);
+void trainer_free(trainer *t);
+// Metrics and callbacks; after it checkpoint_read may follow. Messages of callbacks wait in host.messages.
+bool trainer_begin(trainer *t, train_rows training, train_rows validation, strbuf *error);
+// Trains epochs first_epoch .. epochs - 1. False and a sentence; weights on disk are whole in any case.
+bool trainer_run(trainer *t, strbuf *error);
+
+// The state beside the weights, from which --resume goes on to the same bits. `path` of checkpoint_path.
+char *checkpoint_path(const char *save_path); // malloc'ed
+bool checkpoint_write(const trainer *t, const char *path, int64_t epochs_done, strbuf *error);
+// Before data are encoded: vocabularies and class names, and the seed. False and a sentence.
+bool checkpoint_read_model(loaded_model *m, const char *path, uint64_t *seed, strbuf *error);
+// After trainer_begin: parameters, optimizer, callbacks and first_epoch.
+bool checkpoint_read(trainer *t, const char *path, strbuf *error);
+
+#endif
