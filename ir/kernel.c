@@ -1,6 +1,13 @@
 // Schedules as text, and their structural checks.
 #include "ir/kernel.h"
 
+void schedule_free(schedule *s) {
+  if (!s)
+    return;
+  vec_free(&s->kernels);
+  vec_free(&s->buffers);
+}
+
 const buffer *schedule_buffer(const schedule *s, const node *n) {
   if (n->id >= s->n_nodes || s->buffer_of[n->id] < 0)
     return NULL;

@@ -92,6 +92,7 @@ typedef struct schedule {
   int n_offsets; // workspace slots
 } schedule;
 
+void schedule_free(schedule *s); // NULL is allowed; the arena keeps what the program's graph owns
 const buffer *schedule_buffer(const schedule *s, const node *n); // NULL: inline
 void schedule_print(const schedule *s, strbuf *out);             // `emit kernels`
 // Every inline operand is computable where it is used, every buffer is written before it is read, roots are stored,

@@ -78,9 +78,14 @@ static void note_item_dependencies(assembly *a, int item) {
     depend_on_operand(a, w->subject);
     return;
   }
-  for (int k = 0; k < w->subject->n_in; k++)
-    if (a->f->scan[w->subject->in[k]->id] < 0)
-      depend_on_operand(a, w->subject->in[k]);
+  for (int k = 0; k < w->subject->n_in; k++) {
+    node *in = w->subject->in[k];
+    if (a->f->scan[in->id] >= 0)
+      continue;
+    depend_on_operand(a, in);
+    if (!fusion_has_memory(a->f, fusion_base(a->f, in))) // evaluated in the loop
+      fusion_reads(a->f, in, note_dependency, a);
+  }
   if (w->kind == KERNEL_SCAN)
     depend_on_captured(a, scan_index(a->f, w->subject));
 }
@@ -341,5 +346,8 @@ schedule *schedule_assemble(const fusion *f, bool merge, bool epilogue) {
   for (size_t k = 0; k < n; k++)
     vec_free(&a.after[k].to);
   buffers_assign(f, a.s);
+  work_free(a.outer);
+  for (size_t k = 0; k < f->scans.len; k++)
+    work_free(a.bodies[k]);
   return a.s;
 }

@@ -82,6 +82,34 @@ static bool reads_table_rows(const fusion *f, const node *matmul) {
          a->in[0]->op == OP_PARAM && a->in[1]->shape.rank == 1 && f->scan[matmul->id] < 0;
 }
 
+// Rows that an index or an addition makes from memory, at no more than a few loads an element.
+static bool is_light(const node *n, int depth) {
+  if (fusion_is_leaf(n) || is_scalar_leaf(n) || n->op == OP_MATMUL || n->op == OP_PART)
+    return true;
+  if (depth > 3 || (n->op != OP_GATHER && n->op != OP_BROADCAST && n->op != OP_ADD && n->op != OP_MUL))
+    return false;
+  for (int k = 0; k < n->n_in && k < 2; k++)
+    if (!is_light(n->in[k], depth + 1))
+      return false;
+  return true;
+}
+
+// A sequence that only element-wise work of the body reads need not exist as a whole: each row is made when
+// its step needs it.
+static bool read_in_the_loop(const fusion *f, const scan_body *body, int k) {
+  const node *parameter = body->seq_param[k];
+  for (int j = 0; j < f->n_users[parameter->id]; j++)
+    if (!op_is_elementwise(f->users[parameter->id][j]->op))
+      return false;
+  for (int j = 0; j < body->n_out; j++)
+    if (body->out[j] == parameter)
+      return false;
+  for (int j = 0; j < body->n_state; j++)
+    if (body->next[j] == parameter)
+      return false;
+  return f->fuse && f->n_users[body->seq[k]->id] == 1 && is_light(body->seq[k], 0);
+}
+
 static void require_operands(fusion *f, node *n) {
   switch (n->op) {
   case OP_MATMUL:
@@ -106,7 +134,7 @@ static void require_operands(fusion *f, node *n) {
   case OP_SCAN: {
     const scan_body *body = scan_body_of(n);
     for (int k = 1; k < n->n_in; k++) // in[0] is the packing
-      if (f->scan[n->in[k]->id] < 0)
+      if (f->scan[n->in[k]->id] < 0 && !(k <= body->n_seq && read_in_the_loop(f, body, k - 1)))
         require(f, n->in[k]);
     for (int k = 0; k < body->n_state; k++)
       require(f, body->next[k]);
@@ -216,8 +244,8 @@ static void analyse(fusion *f) {
   }
 }
 
-// The final states of a scan are its working memory, and its steps' first rows steer it: they exist even when nobody
-// else asks for them.
+// The final states of a scan are its working memory, and its steps' first rows steer it: they exist even when
+// nobody else asks for them.
 static size_t live_nodes(const program *p, node ***list) {
   node **roots = ARENA_ARRAY(p->g->mem, node *, p->roots.len + 1);
   for (size_t k = 0; k < p->roots.len; k++)
@@ -248,6 +276,7 @@ fusion *fusion_decide(const program *p, bool fuse) {
   f->program = p;
   f->g = p->g;
   f->mem = mem;
+  f->fuse = fuse;
   node **list;
   f->n = live_nodes(p, &list);
   f->nodes = ARENA_ARRAY(mem, node *, f->n);
@@ -310,4 +339,8 @@ void fusion_reads(const fusion *f, node *n, fusion_visit visit, void *context) {
     }
   }
   vec_free(&stack);
+}
+
+void fusion_free(fusion *f) {
+  vec_free(&f->scans);
 }

@@ -8,6 +8,7 @@ typedef struct fusion {
   const program *program;
   graph *g;
   arena *mem;
+  bool fuse;
   node **nodes; // live nodes in topological order, scan bodies included
   size_t n;
   // By node id:
@@ -23,6 +24,8 @@ typedef struct fusion {
 // Analyses the program's live nodes and decides. `fuse` false: every node that is not a leaf or a view gets
 // memory.
 fusion *fusion_decide(const program *p, bool fuse);
+
+void fusion_free(fusion *f);
 
 // The node that owns the memory of n: follows RESHAPE, CHECK_IDS and COPY-free aliases to a materialised node
 // or leaf.
@@ -51,6 +54,8 @@ typedef struct work_list {
 
 // `merge`: maps over the same shape become one stage. `epilogue`: see the epilogue pass.
 work_list *work_build(const fusion *f, int scan, bool merge, bool epilogue);
+
+void work_free(work_list *list);
 
 // Gives every node with memory a buffer of `s`, whose kernels are in place.
 void buffers_assign(const fusion *f, schedule *s);

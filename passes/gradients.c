@@ -1,6 +1,6 @@
-// Requires: the rewrites that change what is differentiated (hoist, distinct). Guarantees: programs that train have
-// gradient roots; tables that are only gathered from have sparse ones; scans hold only what is used.
-// Changes: adds roots; joins the scans that differentiation made of one recurrence.
+// Requires: the rewrites that change what is differentiated (hoist, distinct). Guarantees: programs that
+// train have gradient roots; tables that are only gathered from have sparse ones; scans hold only what is
+// used. Changes: adds roots; joins the scans that differentiation made of one recurrence.
 #include "ir/scan.h"
 #include "passes/pass.h"
 

@@ -37,7 +37,9 @@ static void separate_roots(program *p) {
 
 static void run(compilation *c) {
   separate_roots(c->program);
-  c->schedule = schedule_assemble(fusion_decide(c->program, c->fuse), c->fuse, c->fuse_epilogue);
+  fusion *f = fusion_decide(c->program, c->fuse);
+  c->schedule = schedule_assemble(f, c->fuse, c->fuse_epilogue);
+  fusion_free(f);
 }
 
 const pass pass_schedule = {

@@ -2,6 +2,7 @@
 // index vectors instead, so that embeddings are gathered in the order in which a recurrence reads them.
 // Changes: GATHER(f(x, y), p) to f(GATHER(x, p), GATHER(y, p)) where the operands absorb it; RESHAPE of
 // gathered rows to rows gathered by the reshaped index.
+#include "ir/scan.h"
 #include "passes/pass.h"
 
 enum { MAX_DEPTH = 8 };
@@ -58,7 +59,7 @@ static node *reshape_of_rows(graph *g, const node *original, node *rows) {
   if (rows->op != OP_GATHER || rows->n_in != 2 || rows->in[0]->shape.rank != 2 || rank < 2 ||
       original->shape.d[rank - 1] != rows->in[0]->shape.d[1])
     return NULL;
-  shape leading = original->shape;
+  shape leading = graph_rewritten_shape(g, &original->shape);
   leading.rank--;
   return g_gather(g, rows->in[0], g_reshape(g, rows->in[1], leading), NULL);
 }

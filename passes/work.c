@@ -214,3 +214,7 @@ work_list *work_build(const fusion *f, int scan, bool merge, bool epilogue) {
   }
   return list;
 }
+
+void work_free(work_list *list) {
+  vec_free(&list->items);
+}
