@@ -66,6 +66,8 @@ static bool check_definition(loading *l, const ast_item *item) {
   bool good = check_params(l, &item->params, NULL);
   good = check_params(l, &item->call_params, NULL) && good;
   good = check_params(l, &item->call_params, &item->params) && good;
+  if (item->kind == ITEM_CELL)
+    good = check_cell(l->r, item) && good;
   bool returns = false;
   for (size_t i = 0; i < item->body.count; i++)
     returns = returns || item->body.items[i]->kind == STMT_RETURN;

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-static const char *snake_case(arena *a, const char *name) {
+const char *snake_case(arena *a, const char *name) {
   strbuf out = {0};
   for (const char *p = name; *p; p++) {
     bool upper = isupper((unsigned char)*p);
@@ -53,7 +53,8 @@ static result parameter_result(context *c, const expr *e, bool tensors) {
   if (e->kind == EXPR_NAME && !word)
     return eval(c, e);
   if (e->kind == EXPR_CALL && e->left->kind == EXPR_NAME &&
-      (layer_find(e->left->text) || find_global(c->r, e->left->text, ITEM_BLOCK)))
+      (layer_find(e->left->text) || find_global(c->r, e->left->text, ITEM_BLOCK) ||
+       find_global(c->r, e->left->text, ITEM_CELL)))
     return eval(c, e);
   value *v = argument_value(c, e, ARG_ANY, NULL);
   return v ? value_result(v, e->at) : poison_result(e->at);
@@ -85,9 +86,8 @@ static void bind_given(context *c, given *g, const char *what, const expr *call,
   }
 }
 
-// Binds arguments to a parameter list and puts the pairs into `out`. False after an error.
-static bool bind_params(context *c, const ast_item *def, const param_list *params, const expr *call,
-                        const result *piped, span at, binding *out) {
+bool bind_parameters(context *c, const ast_item *def, const param_list *params, const expr *call,
+                     const result *piped, span at, binding *out) {
   arena *a = c->r->u->mem;
   bool tensors = params == &def->call_params;
   given g = {.params = params};
@@ -131,7 +131,7 @@ result make_block(context *c, const ast_item *def, const expr *call) {
   b->param_count = def->params.count;
   b->params = ARENA_ARRAY(r->u->mem, binding, b->param_count);
   vec_push(&r->instances, b);
-  if (!bind_params(c, def, &def->params, call, NULL, call->at, b->params))
+  if (!bind_parameters(c, def, &def->params, call, NULL, call->at, b->params))
     return poison_result(call->at);
   return (result){.kind = RESULT_BLOCK, .at = call->at, .block = b};
 }
@@ -140,7 +140,7 @@ result apply_block(context *c, instance *b, const expr *call, const result *pipe
   arena *a = c->r->u->mem;
   const ast_item *def = b->def;
   binding *inputs = ARENA_ARRAY(a, binding, def->call_params.count);
-  if (!bind_params(c, def, &def->call_params, call, piped, at, inputs))
+  if (!bind_parameters(c, def, &def->call_params, call, piped, at, inputs))
     return poison_result(at);
   for (size_t i = 0; i < def->call_params.count; i++)
     if (inputs[i].r.kind == RESULT_TENSOR && tensor_is_poison(inputs[i].r.t))

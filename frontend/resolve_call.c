@@ -1,5 +1,6 @@
 // Making layers, applying them, functions and pipes.
 #include "frontend/resolve_private.h"
+#include "ir/cell.h"
 #include <string.h>
 
 static const arg_spec *spec_of(const layer_def *def, const char *name, size_t position) {
@@ -53,7 +54,9 @@ static result make_layer(context *c, const layer_def *def, const expr *e) {
     good = good && call->items[i];
   }
   layer *l = good ? layer_make(c->m, def, call, c->in ? c->in->path : NULL) : NULL;
-  return l ? (result){.kind = RESULT_LAYER, .at = e->at, .l = l} : poison_result(e->at);
+  if (!l)
+    return poison_result(e->at);
+  return (result){.kind = layer_is_cell(l) ? RESULT_CELL : RESULT_LAYER, .at = e->at, .l = l};
 }
 
 typedef struct tensors {
@@ -198,7 +201,7 @@ static result apply(context *c, const result *callee, const expr *call, const re
   }
   diag *g = diag_error(c->r->u->diags, callee->at, "%s cannot be called", result_name(callee));
   if (callee->kind == RESULT_CELL)
-    diag_help(g, "a cell is used through a recurrence: 'RNN(%s(...))'", callee->cell->name);
+    diag_help(g, "a cell is used through a recurrence: 'RNN(%s(...))'", callee->l->def->name);
   return poison_result(at);
 }
 
@@ -228,9 +231,9 @@ static result call_name(context *c, const expr *e, const result *piped) {
   }
   if (!known)
     return unknown_callee(c, e->left);
-  if (refuse_in_constant(c, e->at) || (block && block->broken))
+  if (refuse_in_constant(c, e->at) || (block && block->broken) || (cell && cell->broken))
     return poison_result(e->at);
-  result made = {.kind = RESULT_CELL, .at = e->at};
+  result made;
   if (!block && !cell && is_function_name(name) && !(def && piped == NULL && e->args.count == 0))
     return apply_function(c, name, e, piped, e->at);
   const result *before = made_before(c, e);
@@ -239,7 +242,7 @@ static result call_name(context *c, const expr *e, const result *piped) {
   else if (block)
     made = remember_made(c, e, make_block(c, block->item, e));
   else if (cell)
-    made.cell = cell->item;
+    made = remember_made(c, e, make_cell(c, cell->item, e));
   else
     made = remember_made(c, e, make_layer(c, def, e));
   return piped ? apply(c, &made, NULL, piped, e->at) : made;

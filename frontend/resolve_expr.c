@@ -36,6 +36,8 @@ bool expect_tensor(context *c, const result *r, tensor **t) {
     g = diag_error(d, r->at, "one tensor is needed here, found a list of %zu", r->count);
   else if (r->kind != RESULT_POISON && r->kind != RESULT_TENSOR)
     g = diag_error(d, r->at, "a tensor is needed here, found %s", result_name(r));
+  if (r->kind == RESULT_CELL)
+    diag_help(g, "a cell is used through a recurrence: 'RNN(%s(...))'", r->l->def->name);
   if (r->kind == RESULT_LAYER || r->kind == RESULT_BLOCK)
     diag_help(g, "apply it: 'x -> L(...)' or 'L(...)(x)'");
   return false;

@@ -15,7 +15,7 @@ typedef enum {
   RESULT_TENSOR,
   RESULT_LAYER, // made, to be applied
   RESULT_BLOCK, // made with its parameters, to be applied
-  RESULT_CELL,  // a user's cell
+  RESULT_CELL,  // made, to be given to RNN
   RESULT_LIST,  // of results; also the several outputs of a layer
 } result_kind;
 
@@ -25,9 +25,8 @@ struct result {
   span at;
   value *v;
   tensor *t;
-  layer *l;
+  layer *l; // LAYER, CELL
   instance *block;
-  const ast_item *cell;
   result *items;
   size_t count;
 };
@@ -46,7 +45,7 @@ typedef struct made_here {
   result r;
 } made_here;
 
-// A block with its parameters bound.
+// A block with its parameters bound, or a cell whose body runs for one recurrence.
 struct instance {
   const ast_item *def;
   binding *params;
@@ -123,6 +122,17 @@ bool expect_tensor(context *c, const result *r, tensor **t); // reports anything
 // ---- blocks (resolve_block.c)
 result make_block(context *c, const ast_item *def, const expr *call);
 result apply_block(context *c, instance *b, const expr *call, const result *piped, span at);
+
+// Binds a call's arguments to a block's or cell's parameter list and puts the pairs into `out`. False after
+// an error.
+bool bind_parameters(context *c, const ast_item *def, const param_list *params, const expr *call,
+                     const result *piped, span at, binding *out);
+const char *snake_case(arena *a, const char *name);
+
+// ---- cells (resolve_cell.c)
+bool check_cell(resolver *r,
+                const ast_item *item); // the second list: an input, then states with their shapes
+result make_cell(context *c, const ast_item *def, const expr *call);
 
 // ---- unused definitions (resolve_check.c)
 void check_names(resolver *r, const ast_item *item);

@@ -128,15 +128,15 @@ value *result_value(context *c, const result *r, span at) {
     return list_value(c, r, at);
   case RESULT_TENSOR:
   case RESULT_LAYER:
+  case RESULT_CELL:
     if (r->kind == RESULT_TENSOR && tensor_is_poison(r->t))
       return NULL;
     v = new_value(c, VALUE_OBJECT, at);
     v->object = r->kind == RESULT_TENSOR ? (void *)r->t : (void *)r->l;
-    v->object_kinds = r->kind == RESULT_TENSOR ? 0 : ARG_LAYER;
+    v->object_kinds = r->kind == RESULT_TENSOR ? 0 : r->kind == RESULT_CELL ? ARG_CELL : ARG_LAYER;
     v->text = result_name(r);
     return v;
   case RESULT_BLOCK:
-  case RESULT_CELL:
     break;
   }
   diag_error(c->r->u->diags, at, "%s cannot be an argument here", result_name(r));
@@ -162,7 +162,7 @@ static bool is_literal_name(const char *name) {
 // A name that may be a mode or the user's: the one who binds it decides.
 static value *late_name(context *c, const expr *e) {
   result r = eval(c, e);
-  bool held = r.kind != RESULT_BLOCK && r.kind != RESULT_CELL;
+  bool held = r.kind != RESULT_BLOCK;
   value *v = new_value(c, VALUE_NAME, e->at);
   v->text = e->text;
   v->held = held ? result_value(c, &r, e->at) : NULL;

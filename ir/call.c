@@ -247,10 +247,13 @@ static uint64_t hash_text(uint64_t h, const char *text) { // FNV-1a
 }
 
 uint64_t layer_stream(const application *app, const char *purpose) {
-  const layer *l = app->layer;
+  return layer_stream_of(app->layer, app->number, purpose);
+}
+
+uint64_t layer_stream_of(const layer *l, int number, const char *purpose) {
   uint64_t h = hash_text(0xcbf29ce484222325u, l->name);
   h = hash_text(h, purpose);
-  h = (h ^ (uint64_t)app->number) * 0x100000001b3u;
+  h = (h ^ (uint64_t)number) * 0x100000001b3u;
   int k = l->def->args ? args_index(l->def->args, "seed") : -1;
   if (k >= 0 && l->args[k]->kind == VALUE_INT)
     h = (h ^ (uint64_t)l->args[k]->integer) * 0x100000001b3u;

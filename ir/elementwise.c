@@ -147,6 +147,7 @@ static lowered with_axes(lowering *lw, lowered x, const tensor *t, int rank) {
     const dim *d = aligned(&t->shape, rank, k);
     s.d[k] = d ? d : one;
   }
+  s.d[0] = dense->shape.d[0]; // in a cell, the rows active at a step
   return lowered_dense_value(g_reshape(lw->g, dense, s));
 }
 

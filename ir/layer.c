@@ -2,6 +2,7 @@
 #include "ir/layer.h"
 #include "ir/initializers.h"
 #include "ir/names.h"
+#include "ir/user_cell.h"
 #include "support/intern.h"
 #include <string.h>
 
@@ -136,6 +137,7 @@ layer *layer_clone(layer *l) {
   memcpy(args, l->args, n * sizeof *args);
   layer *c = layer_new(l->model, l->def, args, l->at, l->scope);
   c->trainable = l->trainable;
+  c->given_name = layer_is_cell(l) ? l->given_name : NULL; // its name in a stack
   if (c->def->check) {
     bool good = c->def->check(c);
     INVARIANT(good);
@@ -149,7 +151,13 @@ void layer_add_wrapped(layer *wrapper, layer *wrapped) {
 }
 
 void layer_add_child(layer *wrapper, layer *child, const char *role) {
-  INVARIANT(wrapper->n_children < 2);
+  if (wrapper->n_children == wrapper->max_children) {
+    wrapper->max_children = wrapper->max_children ? 2 * wrapper->max_children : 2;
+    layer **more = ARENA_ARRAY(wrapper->model->unit->mem, layer *, wrapper->max_children);
+    for (int k = 0; k < wrapper->n_children; k++)
+      more[k] = wrapper->children[k];
+    wrapper->children = more;
+  }
   wrapper->children[wrapper->n_children++] = child;
   if (!child->parent && !child->name) {
     child->parent = wrapper;
@@ -159,7 +167,7 @@ void layer_add_child(layer *wrapper, layer *child, const char *role) {
 
 // ---- applying
 
-enum { MAX_OUTPUTS = 16 };
+enum { MAX_OUTPUTS = 2 * MAX_CELL_STATES + 2 };
 
 static application *new_application(layer *l, tensor *const *inputs, int n_inputs, span at) {
   arena *mem = l->model->unit->mem;
@@ -324,6 +332,8 @@ static bool check_sizes(layer_call *call) {
 }
 
 static bool run_build(layer_call *call) {
+  if (call->model->cell && !user_cell_accepts(call))
+    return false;
   if (!check_inputs(call) || !check_call_names(call) || !call->layer->def->build(call) || call->failed ||
       !check_sizes(call))
     return false;
@@ -343,6 +353,8 @@ application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const ch
     app->call_names[i] = call_names[i];
     app->call_values[i] = call_values[i];
   }
+  if (m->cell)
+    user_cell_adopt(m->cell, l);
   layer_take_name(l);
   layer_call call = {.layer = l,
                      .app = app,
@@ -355,12 +367,16 @@ application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const ch
     app->outputs[0] = model_poison(m, at);
     return app;
   }
+  vec_push(&l->applications, app);
+  if (m->cell) {
+    user_cell_record(m->cell, app);
+    return app;
+  }
   app->order = (int)m->applications.len;
   vec_push(&m->applications, app);
   if (!l->listed)
     vec_push(&m->layers, l);
   l->listed = true;
-  vec_push(&l->applications, app);
   return app;
 }
 

@@ -18,6 +18,9 @@ enum {
   LAYER_TOKENWISE = 1 << 0, // treats every step by itself, so that TimeDistributed(L) is L
   LAYER_RECURRENT = 1 << 1, // has go_backwards, return_sequences, return_state: Bidirectional takes it
   LAYER_INTERNAL = 1 << 2,  // made by the compiler alone (Input); not to be called by a user
+  LAYER_IN_CELL = 1 << 3,   // may stand in a user's cell: every row of the batch by itself, lowered from the
+                            // operands' own extents (the rows active at a step are not the batch)
+  LAYER_CELL = 1 << 4,      // one step of a recurrence, to be given to RNN; never applied by itself
 };
 
 // One application being checked. build() reads inputs and sets outputs; errors go through the helpers below.
@@ -51,6 +54,7 @@ struct layer_def {
   bool (*build)(layer_call *call);
   // Builds L2 for one application: reads lower_input(), writes lower_set_output().
   void (*lower)(lowering *lw, const application *app);
+  const struct cell_def *cell; // what one step does (ir/cell.h): of cells, and of LSTM and its kin; else NULL
   // One to three tiny complete models in .nlm source, each using the layer; every derived test runs on them.
   const char *const *examples; // NULL-terminated
 };
@@ -105,6 +109,7 @@ void layer_set_bool(layer *l, const char *arg, bool v);
 // Stream of random numbers of an application: a hash of the layer's path, the application's number, the
 // layer's `seed` argument and a purpose ("input").
 uint64_t layer_stream(const application *app, const char *purpose);
+uint64_t layer_stream_of(const layer *l, int number, const char *purpose);
 
 // ---- bound arguments of a layer by name (the argument exists: else ICE)
 const value *layer_arg(const layer *l, const char *name);

@@ -42,6 +42,7 @@ struct lowering {
   lowered *values; // by tensor id
   struct program *program;
   const application *current;
+  struct cell_step *step; // the step of a user's cell whose layers are being lowered (ir/cell.h), or NULL
   struct lowering_private *p;
 };
 

@@ -122,6 +122,7 @@ static const arg_spec args[] = {
       .max_inputs = 1,                                                                                       \
       .masks = MASKS_CUSTOM,                                                                                 \
       .mask_advice = "GlobalAveragePooling1D skips padding",                                                 \
+      .traits = LAYER_IN_CELL,                                                                               \
       .build = build,                                                                                        \
       .lower = lower,                                                                                        \
       .examples = symbol##_examples,                                                                         \

@@ -12,7 +12,7 @@ static bool check_recurrent(layer *l, const char *arg, const layer *inner, bool 
   if (!(inner->def->traits & LAYER_RECURRENT)) {
     diag *d =
         layer_error(l, arg, "Bidirectional: %s must be a recurrent layer, found %s", arg, inner->def->name);
-    diag_help(d, "LSTM, GRU and SimpleRNN are recurrent layers");
+    diag_help(d, "LSTM, GRU, SimpleRNN and RNN are recurrent layers");
     return false;
   }
   if (layer_arg_bool(inner, "go_backwards") != backwards) {
@@ -29,14 +29,26 @@ static bool check_agreement(layer *l, const layer *forward, const layer *backwar
       layer_error(l, "backward_layer", "Bidirectional: both directions must have the same %s", same[i]);
       return false;
     }
-  const char *merge = layer_arg_text(l, "merge_mode");
-  if (merge && strcmp(merge, "concat") != 0 && recurrent_units(forward) != recurrent_units(backward)) {
-    layer_error(l, "backward_layer",
-                "Bidirectional: merge_mode %s needs directions of equal size, found %lld and %lld units",
-                merge, (long long)recurrent_units(forward), (long long)recurrent_units(backward));
-    return false;
-  }
   return true;
+}
+
+// Other modes than concat need outputs of one shape; concat joins their last axes.
+static bool check_merge(layer *l, const layer *forward, const layer *backward) {
+  const char *merge = layer_arg_text(l, "merge_mode");
+  shape f = recurrent_output_shape(forward), b = recurrent_output_shape(backward);
+  bool alike = f.rank == b.rank, concat = merge && strcmp(merge, "concat") == 0;
+  for (int k = 0; alike && k < f.rank - concat; k++)
+    alike = f.d[k] == b.d[k];
+  if (!merge || alike)
+    return true;
+  strbuf text = {0};
+  shape_print(&f, &text);
+  strbuf_puts(&text, " and ");
+  shape_print(&b, &text);
+  layer_error(l, "backward_layer", "Bidirectional: merge_mode %s needs directions of equal size, found %s",
+              merge, strbuf_text(&text));
+  strbuf_free(&text);
+  return false;
 }
 
 static bool check(layer *l) {
@@ -44,7 +56,7 @@ static bool check(layer *l) {
   if (!check_recurrent(l, "layer", inner, false) ||
       (other && !check_recurrent(l, "backward_layer", other, true)))
     return false;
-  if (other && !check_agreement(l, inner, other))
+  if (other && (!check_agreement(l, inner, other) || !check_merge(l, inner, other)))
     return false;
   layer_add_wrapped(l, inner);
   if (other)
@@ -64,18 +76,6 @@ static bool build_children(layer_call *call) {
     if (!call_child(call, call->layer->children[k], call->inputs, 1))
       return false;
   return true;
-}
-
-static bool check_initial(layer_call *call) {
-  const layer *forward = call->layer->children[FORWARD], *backward = call->layer->children[BACKWARD];
-  const value *v = call_argument(call->app, "initial_state");
-  if (!v || v->kind == VALUE_NONE)
-    return true;
-  if (recurrent_units(forward) != recurrent_units(backward) || forward->def != backward->def) {
-    call_error(call, "Bidirectional: initial_state needs two directions of one kind and size");
-    return false;
-  }
-  return recurrent_check_initial(call, 2 * recurrent_state_count(forward), recurrent_units(forward));
 }
 
 static void declare_outputs(layer_call *call) {
@@ -101,7 +101,7 @@ static bool build(layer_call *call) {
   const tensor *x = call->inputs[0];
   if (!call_expect_numbers(call, x) || !call_expect_rank(call, x, 3, 3, "(batch, time, features)"))
     return false;
-  if (!build_children(call) || !check_initial(call))
+  if (!build_children(call) || !recurrent_check_initial(call, call->layer->children, 2))
     return false;
   declare_outputs(call);
   return true;
@@ -127,8 +127,8 @@ static void lower(lowering *lw, const application *app) {
   int n_states = recurrent_state_count(forward);
   bool sequences = layer_arg_bool(forward, "return_sequences"),
        with_states = layer_arg_bool(forward, "return_state");
-  node *initial[2 * MAX_CELL_STATES];
-  bool has_initial = recurrent_initial(lw, app, 2 * n_states, initial);
+  const layer *backward = app->layer->children[BACKWARD];
+  node *const *initial = recurrent_initial(lw, app, n_states + recurrent_state_count(backward));
   node *pack = lower_pack(lw, app->inputs[0]);
   node *x = lower_to_pack(lw, lower_input(lw, app, 0), pack, LAYOUT_TM);
   if (x->type == INT)
@@ -137,9 +137,9 @@ static void lower(lowering *lw, const application *app) {
   int state_output = mode ? 1 : 2;
   for (int k = 0; k < 2; k++) {
     graph_set_label(g, app->layer->children[k]->name);
-    node *const *from = has_initial ? initial + k * n_states : NULL;
+    node *const *from = initial ? initial + k * n_states : NULL;
     recurrence r = recurrence_run(lw, app->inner[k], x, pack, k == BACKWARD, from);
-    y[k] = sequences ? r.outputs : recurrence_last(lw, &r, pack, has_initial);
+    y[k] = sequences ? r.outputs : recurrence_last(lw, &r, pack, initial != NULL);
     for (int i = 0; with_states && i < recurrent_state_count(app->layer->children[k]); i++)
       lower_set_output(lw, app, state_output++, lowered_dense_value(r.states[i]));
   }

@@ -153,6 +153,7 @@ const layer_def concatenate_layer = {
     .max_inputs = -1,
     .spreads_list = true,
     .masks = MASKS_CUSTOM,
+    .traits = LAYER_IN_CELL,
     .build = build,
     .lower = lower,
     .examples = examples,

@@ -16,6 +16,15 @@ static node *drop(lowering *lw, const application *app, node *x, node *rows) {
   return g_mul(g, x, dropout_mask(g, layer_stream(app, "dropout"), x->shape, rows, rate));
 }
 
+// In a user's cell: one mask for all steps of an example.
+static node *drop_in_step(cell_step *s, const application *app, node *x) {
+  double rate = layer_arg_float(app->layer, "rate");
+  graph *g = s->lw->g;
+  if (rate >= 1)
+    return g_broadcast_to(g, g_real(g, 0), x->shape);
+  return step_dropout(s, x, rate, layer_stream(app, "dropout") ^ step_stream(s, "dropout"));
+}
+
 // Elements are numbered as in the padded tensor, so that packing changes no mask. Padding steps draw too:
 // their fill is full, and computed only if somebody looks.
 static void lower(lowering *lw, const application *app) {
@@ -26,6 +35,10 @@ static void lower(lowering *lw, const application *app) {
   }
   if (!lw->training || layer_arg_float(app->layer, "rate") <= 0) {
     lower_set_output(lw, app, 0, x);
+    return;
+  }
+  if (lw->step) {
+    lower_set_output(lw, app, 0, lowered_dense_value(drop_in_step(lw->step, app, x.data)));
     return;
   }
   lowered y = {.data = drop(lw, app, x.data, lower_row_numbers(lw, x)), .layout = x.layout, .pack = x.pack};
@@ -56,13 +69,13 @@ const layer_def dropout_layer = {
     .name = "Dropout",
     .snake = "dropout",
     .doc = "In training, sets a share of the elements to 0 and divides the others by 1 - rate; in "
-           "prediction, nothing.",
+           "prediction, nothing. In a user's cell, the mask of an example is the same at every step.",
     .group = "core",
     .args = args,
     .min_inputs = 1,
     .max_inputs = 1,
     .masks = MASKS_PASS,
-    .traits = LAYER_TOKENWISE,
+    .traits = LAYER_TOKENWISE | LAYER_IN_CELL,
     .build = build,
     .lower = lower,
     .examples = examples,

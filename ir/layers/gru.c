@@ -3,18 +3,19 @@
 
 enum { GATE_UPDATE, GATE_RESET, GATE_CANDIDATE, GATES }; // Keras's order
 
-static void weights(layer_call *call, int64_t features, int64_t units) {
+static bool weights(layer_call *call, tensor *x) {
   dim_table *d = call->model->unit->dims;
   const layer *l = call->layer;
-  const dim *u = dim_const(d, units), *gates = dim_const(d, GATES * units);
-  call_weight(call, "kernel", shape_of(2, dim_const(d, features), gates),
+  const dim *u = dim_const(d, cell_units(l)), *gates = dim_const(d, GATES * cell_units(l));
+  call_weight(call, "kernel", shape_of(2, x->shape.d[1], gates),
               layer_arg_initializer(l, "kernel_initializer"));
   call_weight(call, "recurrent_kernel", shape_of(2, u, gates),
               layer_arg_initializer(l, "recurrent_initializer"));
   if (!layer_arg_bool(l, "use_bias"))
-    return;
+    return true;
   shape bias = layer_arg_bool(l, "reset_after") ? shape_of(2, dim_const(d, 2), gates) : shape_of(1, gates);
   call_weight(call, "bias", bias, layer_arg_initializer(l, "bias_initializer"));
+  return true;
 }
 
 // Row 0 of the bias belongs to the input, row 1 to the state (reset_after).
@@ -70,42 +71,48 @@ static void step(cell_step *s) {
     step_reset_before(s, x, kernel);
 }
 
-static const recurrent_cell cell = {.n_states = 1, .n_gates = GATES, .weights = weights, .step = step};
+static const cell_def cell = {.n_gates = GATES, .n_states = 1, .build = weights, .step = step};
 
-static bool build(layer_call *call) {
-  return recurrent_build(call, &cell);
-}
+// Arguments of layer and cell in front of dropout.
+#define GRU_ARGS                                                                                             \
+  {.name = "units",                                                                                          \
+   .kinds = ARG_INT,                                                                                         \
+   .min = 1,                                                                                                 \
+   .max = INFINITY,                                                                                          \
+   .doc = "size of the state and of the output"},                                                            \
+      {.name = "activation",                                                                                 \
+       .kinds = ARG_ACTIVATION | ARG_NONE,                                                                   \
+       .default_text = "tanh",                                                                               \
+       .doc = "activation of the candidate"},                                                                \
+      {.name = "recurrent_activation",                                                                       \
+       .kinds = ARG_ACTIVATION | ARG_NONE,                                                                   \
+       .default_text = "sigmoid",                                                                            \
+       .doc = "activation of the gates"},                                                                    \
+      {.name = "use_bias", .kinds = ARG_BOOL, .default_text = "true", .doc = "whether biases are added"},    \
+      {.name = "kernel_initializer",                                                                         \
+       .kinds = ARG_INITIALIZER,                                                                             \
+       .default_text = "glorot_uniform",                                                                     \
+       .doc = "of the input kernel"},                                                                        \
+      {.name = "recurrent_initializer",                                                                      \
+       .kinds = ARG_INITIALIZER,                                                                             \
+       .default_text = "orthogonal",                                                                         \
+       .doc = "of the recurrent kernel"},                                                                    \
+  {                                                                                                          \
+    .name = "bias_initializer", .kinds = ARG_INITIALIZER, .default_text = "zeros", .doc = "of the bias"      \
+  }
+
+#define RESET_AFTER_ARG                                                                                      \
+  {                                                                                                          \
+    .name = "reset_after", .kinds = ARG_BOOL, .default_text = "true",                                        \
+    .doc = "reset gate behind the recurrent product (two biases)"                                            \
+  }
 
 static const arg_spec args[] = {
-    {.name = "units",
-     .kinds = ARG_INT,
-     .min = 1,
-     .max = INFINITY,
-     .doc = "size of the state and of the output"},
-    {.name = "activation",
-     .kinds = ARG_ACTIVATION | ARG_NONE,
-     .default_text = "tanh",
-     .doc = "activation of the candidate"},
-    {.name = "recurrent_activation",
-     .kinds = ARG_ACTIVATION | ARG_NONE,
-     .default_text = "sigmoid",
-     .doc = "activation of the gates"},
-    {.name = "use_bias", .kinds = ARG_BOOL, .default_text = "true", .doc = "whether biases are added"},
-    {.name = "kernel_initializer",
-     .kinds = ARG_INITIALIZER,
-     .default_text = "glorot_uniform",
-     .doc = "of the input kernel"},
-    {.name = "recurrent_initializer",
-     .kinds = ARG_INITIALIZER,
-     .default_text = "orthogonal",
-     .doc = "of the recurrent kernel"},
-    {.name = "bias_initializer", .kinds = ARG_INITIALIZER, .default_text = "zeros", .doc = "of the bias"},
-    RECURRENT_ARGS,
-    {.name = "reset_after",
-     .kinds = ARG_BOOL,
-     .default_text = "true",
-     .doc = "reset gate behind the recurrent product (two biases)"},
+    GRU_ARGS, CELL_DROPOUT_ARG, CELL_RECURRENT_DROPOUT_ARG, CELL_SEED_ARG, SEQUENCE_ARGS, RESET_AFTER_ARG,
     {0}};
+
+static const arg_spec cell_args[] = {GRU_ARGS,        CELL_DROPOUT_ARG, CELL_RECURRENT_DROPOUT_ARG,
+                                     RESET_AFTER_ARG, CELL_SEED_ARG,    {0}};
 
 static const char *const examples[] = {"model tiny {\n  input words: int[time]\n  output y = words -> "
                                        "Embedding(7, 3, mask_zero = true) -> GRU(2)\n}\n",
@@ -127,7 +134,30 @@ const layer_def gru_layer = {
     .masks = MASKS_CUSTOM,
     .traits = LAYER_RECURRENT,
     .check = recurrent_check,
-    .build = build,
+    .build = recurrent_build,
     .lower = recurrent_lower,
+    .cell = &cell,
     .examples = examples,
+};
+
+static const char *const cell_examples[] = {
+    "model tiny {\n  input words: int[time]\n  output y = words -> Embedding(7, 3, mask_zero = true) -> "
+    "RNN(GRUCell(2))\n}\n",
+    "model tiny {\n  input x: float[time, 3]\n  output y = x -> RNN([GRUCell(4, dropout = 0.5), GRUCell(2, "
+    "reset_after = false)])\n}\n",
+    NULL};
+
+const layer_def gru_cell_layer = {
+    .name = "GRUCell",
+    .snake = "gru_cell",
+    .doc = "One step of GRU, to be given to RNN: gates in the order update, reset, candidate; h = z h + (1 - "
+           "z) tanh(..).",
+    .group = "cells",
+    .args = cell_args,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .traits = LAYER_CELL,
+    .build = cell_refuse_application,
+    .cell = &cell,
+    .examples = cell_examples,
 };

@@ -10,16 +10,17 @@ static initializer bias_initializer(const layer *l) {
   return (initializer){.kind = INIT_LSTM_BIAS};
 }
 
-static void weights(layer_call *call, int64_t features, int64_t units) {
+static bool weights(layer_call *call, tensor *x) {
   dim_table *d = call->model->unit->dims;
   const layer *l = call->layer;
-  const dim *u = dim_const(d, units), *gates = dim_const(d, GATES * units);
-  call_weight(call, "kernel", shape_of(2, dim_const(d, features), gates),
+  const dim *u = dim_const(d, cell_units(l)), *gates = dim_const(d, GATES * cell_units(l));
+  call_weight(call, "kernel", shape_of(2, x->shape.d[1], gates),
               layer_arg_initializer(l, "kernel_initializer"));
   call_weight(call, "recurrent_kernel", shape_of(2, u, gates),
               layer_arg_initializer(l, "recurrent_initializer"));
   if (layer_arg_bool(l, "use_bias"))
     call_weight(call, "bias", shape_of(1, gates), bias_initializer(l));
+  return true;
 }
 
 // c = f c + i tanh(..), h = o tanh(c)
@@ -36,54 +37,59 @@ static void step(cell_step *s) {
   s->next[1] = c;
 }
 
-static const recurrent_cell cell = {.n_states = 2, .n_gates = GATES, .weights = weights, .step = step};
-
-static bool build(layer_call *call) {
-  return recurrent_build(call, &cell);
-}
+static const cell_def cell = {.n_gates = GATES, .n_states = 2, .build = weights, .step = step};
 
 // Keras lets the forget gate's ones stand only on a bias of zeros.
-static bool check(layer *l) {
+static bool check_bias(layer *l) {
   initializer init = layer_arg_initializer(l, "bias_initializer");
   if (layer_arg_bool(l, "use_bias") && layer_arg_bool(l, "unit_forget_bias") && init.kind != INIT_ZEROS) {
-    diag *d =
-        layer_error(l, "bias_initializer", "LSTM: unit_forget_bias = true needs bias_initializer = zeros");
+    diag *d = layer_error(l, "bias_initializer", "%s: unit_forget_bias = true needs bias_initializer = zeros",
+                          l->def->name);
     diag_help(d, "add unit_forget_bias = false");
     return false;
   }
-  return recurrent_check(l);
+  return true;
 }
 
-static const arg_spec args[] = {
-    {.name = "units",
-     .kinds = ARG_INT,
-     .min = 1,
-     .max = INFINITY,
-     .doc = "size of the states and of the output"},
-    {.name = "activation",
-     .kinds = ARG_ACTIVATION | ARG_NONE,
-     .default_text = "tanh",
-     .doc = "activation of candidate and cell"},
-    {.name = "recurrent_activation",
-     .kinds = ARG_ACTIVATION | ARG_NONE,
-     .default_text = "sigmoid",
-     .doc = "activation of the gates"},
-    {.name = "use_bias", .kinds = ARG_BOOL, .default_text = "true", .doc = "whether a bias is added"},
-    {.name = "kernel_initializer",
-     .kinds = ARG_INITIALIZER,
-     .default_text = "glorot_uniform",
-     .doc = "of the input kernel"},
-    {.name = "recurrent_initializer",
-     .kinds = ARG_INITIALIZER,
-     .default_text = "orthogonal",
-     .doc = "of the recurrent kernel"},
-    {.name = "bias_initializer", .kinds = ARG_INITIALIZER, .default_text = "zeros", .doc = "of the bias"},
-    {.name = "unit_forget_bias",
-     .kinds = ARG_BOOL,
-     .default_text = "true",
-     .doc = "the forget gate's bias begins at one"},
-    RECURRENT_ARGS,
-    {0}};
+static bool check(layer *l) {
+  return check_bias(l) && recurrent_check(l);
+}
+
+// Arguments of layer and cell in front of dropout.
+#define LSTM_ARGS                                                                                            \
+  {.name = "units",                                                                                          \
+   .kinds = ARG_INT,                                                                                         \
+   .min = 1,                                                                                                 \
+   .max = INFINITY,                                                                                          \
+   .doc = "size of the states and of the output"},                                                           \
+      {.name = "activation",                                                                                 \
+       .kinds = ARG_ACTIVATION | ARG_NONE,                                                                   \
+       .default_text = "tanh",                                                                               \
+       .doc = "activation of candidate and cell"},                                                           \
+      {.name = "recurrent_activation",                                                                       \
+       .kinds = ARG_ACTIVATION | ARG_NONE,                                                                   \
+       .default_text = "sigmoid",                                                                            \
+       .doc = "activation of the gates"},                                                                    \
+      {.name = "use_bias", .kinds = ARG_BOOL, .default_text = "true", .doc = "whether a bias is added"},     \
+      {.name = "kernel_initializer",                                                                         \
+       .kinds = ARG_INITIALIZER,                                                                             \
+       .default_text = "glorot_uniform",                                                                     \
+       .doc = "of the input kernel"},                                                                        \
+      {.name = "recurrent_initializer",                                                                      \
+       .kinds = ARG_INITIALIZER,                                                                             \
+       .default_text = "orthogonal",                                                                         \
+       .doc = "of the recurrent kernel"},                                                                    \
+      {.name = "bias_initializer", .kinds = ARG_INITIALIZER, .default_text = "zeros", .doc = "of the bias"}, \
+  {                                                                                                          \
+    .name = "unit_forget_bias", .kinds = ARG_BOOL, .default_text = "true",                                   \
+    .doc = "the forget gate's bias begins at one"                                                            \
+  }
+
+static const arg_spec args[] = {LSTM_ARGS,     CELL_DROPOUT_ARG, CELL_RECURRENT_DROPOUT_ARG,
+                                CELL_SEED_ARG, SEQUENCE_ARGS,    {0}};
+
+static const arg_spec cell_args[] = {
+    LSTM_ARGS, CELL_DROPOUT_ARG, CELL_RECURRENT_DROPOUT_ARG, CELL_SEED_ARG, {0}};
 
 static const char *const examples[] = {
     "model tiny {\n  input words: int[time]\n  output y = words -> Embedding(7, 3, mask_zero = true) -> "
@@ -110,7 +116,30 @@ const layer_def lstm_layer = {
     .masks = MASKS_CUSTOM,
     .traits = LAYER_RECURRENT,
     .check = check,
-    .build = build,
+    .build = recurrent_build,
     .lower = recurrent_lower,
+    .cell = &cell,
     .examples = examples,
+};
+
+static const char *const cell_examples[] = {"model tiny {\n  input words: int[time]\n  output y = words -> "
+                                            "Embedding(7, 3, mask_zero = true) -> RNN(LSTMCell(2))\n}\n",
+                                            "model tiny {\n  input x: float[time, 3]\n  output y = x -> "
+                                            "RNN([LSTMCell(2), LSTMCell(4)], return_sequences = true)\n}\n",
+                                            NULL};
+
+const layer_def lstm_cell_layer = {
+    .name = "LSTMCell",
+    .snake = "lstm_cell",
+    .doc = "One step of LSTM, to be given to RNN: gates in the order input, forget, cell, output; c = f c + "
+           "i tanh(..), h = o tanh(c).",
+    .group = "cells",
+    .args = cell_args,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .traits = LAYER_CELL,
+    .check = check_bias,
+    .build = cell_refuse_application,
+    .cell = &cell,
+    .examples = cell_examples,
 };

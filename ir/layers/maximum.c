@@ -32,6 +32,7 @@ const layer_def maximum_layer = {
     .spreads_list = true,
     .masks = MASKS_MERGE,
     .mask_advice = "give masks to all operands or to none",
+    .traits = LAYER_IN_CELL,
     .build = build,
     .lower = lower,
     .examples = examples,

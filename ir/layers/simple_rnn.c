@@ -1,15 +1,14 @@
 #include "ir/layers/recurrence.h"
 #include <math.h>
 
-static void weights(layer_call *call, int64_t features, int64_t units) {
-  dim_table *d = call->model->unit->dims;
+static bool weights(layer_call *call, tensor *x) {
   const layer *l = call->layer;
-  const dim *u = dim_const(d, units);
-  call_weight(call, "kernel", shape_of(2, dim_const(d, features), u),
-              layer_arg_initializer(l, "kernel_initializer"));
+  const dim *u = dim_const(call->model->unit->dims, cell_units(l));
+  call_weight(call, "kernel", shape_of(2, x->shape.d[1], u), layer_arg_initializer(l, "kernel_initializer"));
   call_weight(call, "recurrent_kernel", shape_of(2, u, u), layer_arg_initializer(l, "recurrent_initializer"));
   if (layer_arg_bool(l, "use_bias"))
     call_weight(call, "bias", shape_of(1, u), layer_arg_initializer(l, "bias_initializer"));
+  return true;
 }
 
 // h = activation(x W + b + h U)
@@ -19,34 +18,37 @@ static void step(cell_step *s) {
   s->next[0] = step_activation(s, "activation", g_add(s->lw->g, x, h));
 }
 
-static const recurrent_cell cell = {.n_states = 1, .n_gates = 1, .weights = weights, .step = step};
+static const cell_def cell = {.n_gates = 1, .n_states = 1, .build = weights, .step = step};
 
-static bool build(layer_call *call) {
-  return recurrent_build(call, &cell);
-}
+// Arguments of layer and cell in front of dropout.
+#define SIMPLE_RNN_ARGS                                                                                      \
+  {.name = "units",                                                                                          \
+   .kinds = ARG_INT,                                                                                         \
+   .min = 1,                                                                                                 \
+   .max = INFINITY,                                                                                          \
+   .doc = "size of the state and of the output"},                                                            \
+      {.name = "activation",                                                                                 \
+       .kinds = ARG_ACTIVATION | ARG_NONE,                                                                   \
+       .default_text = "tanh",                                                                               \
+       .doc = "activation of the state"},                                                                    \
+      {.name = "use_bias", .kinds = ARG_BOOL, .default_text = "true", .doc = "whether a bias is added"},     \
+      {.name = "kernel_initializer",                                                                         \
+       .kinds = ARG_INITIALIZER,                                                                             \
+       .default_text = "glorot_uniform",                                                                     \
+       .doc = "of the input kernel"},                                                                        \
+      {.name = "recurrent_initializer",                                                                      \
+       .kinds = ARG_INITIALIZER,                                                                             \
+       .default_text = "orthogonal",                                                                         \
+       .doc = "of the recurrent kernel"},                                                                    \
+  {                                                                                                          \
+    .name = "bias_initializer", .kinds = ARG_INITIALIZER, .default_text = "zeros", .doc = "of the bias"      \
+  }
 
-static const arg_spec args[] = {
-    {.name = "units",
-     .kinds = ARG_INT,
-     .min = 1,
-     .max = INFINITY,
-     .doc = "size of the state and of the output"},
-    {.name = "activation",
-     .kinds = ARG_ACTIVATION | ARG_NONE,
-     .default_text = "tanh",
-     .doc = "activation of the state"},
-    {.name = "use_bias", .kinds = ARG_BOOL, .default_text = "true", .doc = "whether a bias is added"},
-    {.name = "kernel_initializer",
-     .kinds = ARG_INITIALIZER,
-     .default_text = "glorot_uniform",
-     .doc = "of the input kernel"},
-    {.name = "recurrent_initializer",
-     .kinds = ARG_INITIALIZER,
-     .default_text = "orthogonal",
-     .doc = "of the recurrent kernel"},
-    {.name = "bias_initializer", .kinds = ARG_INITIALIZER, .default_text = "zeros", .doc = "of the bias"},
-    RECURRENT_ARGS,
-    {0}};
+static const arg_spec args[] = {SIMPLE_RNN_ARGS, CELL_DROPOUT_ARG, CELL_RECURRENT_DROPOUT_ARG,
+                                CELL_SEED_ARG,   SEQUENCE_ARGS,    {0}};
+
+static const arg_spec cell_args[] = {
+    SIMPLE_RNN_ARGS, CELL_DROPOUT_ARG, CELL_RECURRENT_DROPOUT_ARG, CELL_SEED_ARG, {0}};
 
 static const char *const examples[] = {
     "model tiny {\n  input x: float[time, 3]\n  output y = x -> SimpleRNN(4)\n}\n",
@@ -68,7 +70,28 @@ const layer_def simple_rnn_layer = {
     .masks = MASKS_CUSTOM,
     .traits = LAYER_RECURRENT,
     .check = recurrent_check,
-    .build = build,
+    .build = recurrent_build,
     .lower = recurrent_lower,
+    .cell = &cell,
     .examples = examples,
+};
+
+static const char *const cell_examples[] = {"model tiny {\n  input words: int[time]\n  output y = words -> "
+                                            "Embedding(7, 3, mask_zero = true) -> RNN(SimpleRNNCell(2))\n}\n",
+                                            "model tiny {\n  input x: float[time, 3]\n  output y = x -> "
+                                            "Bidirectional(RNN([SimpleRNNCell(4), LSTMCell(2)]))\n}\n",
+                                            NULL};
+
+const layer_def simple_rnn_cell_layer = {
+    .name = "SimpleRNNCell",
+    .snake = "simple_rnn_cell",
+    .doc = "One step of SimpleRNN, to be given to RNN: h = tanh(x W + h U + b).",
+    .group = "cells",
+    .args = cell_args,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .traits = LAYER_CELL,
+    .build = cell_refuse_application,
+    .cell = &cell,
+    .examples = cell_examples,
 };
