@@ -188,6 +188,10 @@ static LLVMValueRef emit_body(matmul_code *c) {
   return function;
 }
 
+static int gemm_call(const emitter *e) {
+  return e->real_kind == REAL_F32 ? RUNTIME_gemm_f32 : RUNTIME_gemm_f64;
+}
+
 static LLVMValueRef emit_blas(routine *r, const matmul_code *c, LLVMValueRef batch) {
   emitter *e = r->e;
   gemm_operands o = operands_at(r, c, batch, const_i64(e, 0), dim_value(r, c->x.m));
@@ -204,10 +208,10 @@ static LLVMValueRef emit_blas(routine *r, const matmul_code *c, LLVMValueRef bat
                               const_i64(e, 0),
                               o.c,
                               o.ldc};
-  return runtime_call(r, e->real_kind == REAL_F32 ? RUNTIME_gemm_f32 : RUNTIME_gemm_f64, arguments, 13);
+  return runtime_call(r, gemm_call(e), arguments, 13);
 }
 
-// Large products of training without gather or epilogue are the runtime's.
+// Large products of training without gather or epilogue are the runtime's, when it has BLAS.
 static void run_products(routine *r, const matmul_code *c, LLVMValueRef body) {
   enum { BLAS_WORK = 1 << 18 };
   emitter *e = r->e;
@@ -219,9 +223,11 @@ static void run_products(routine *r, const matmul_code *c, LLVMValueRef body) {
   }
   LLVMValueRef m = dim_value(r, c->x.m), n = dim_value(r, c->x.n), k = dim_value(r, c->x.k);
   LLVMValueRef work = emit_imul(e, emit_imul(e, m, n), k);
+  LLVMValueRef worth = emit_icompare(e, LLVMIntSGE, work, const_i64(e, BLAS_WORK));
+  LLVMValueRef given = emit_icompare(e, LLVMIntNE, runtime_function(r, gemm_call(e)), LLVMConstNull(e->ptr));
   branch large;
   loop l;
-  if_begin(e, &large, emit_icompare(e, LLVMIntSGE, work, const_i64(e, BLAS_WORK)), "large");
+  if_begin(e, &large, LLVMBuildAnd(e->builder, worth, given, ""), "large");
   loop_begin(e, &l, "product", const_i64(e, 0), dim_value(r, c->x.batch), const_i64(e, 1), NULL, 0,
              LOOP_PLAIN);
   emit_blas(r, c, l.index);

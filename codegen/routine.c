@@ -149,12 +149,16 @@ static LLVMTypeRef runtime_call_type(emitter *e, int call) {
   }
 }
 
+LLVMValueRef runtime_function(routine *r, int call) {
+  LLVMValueRef slot = emit_at(r->e, r->e->ptr, frame_field(r, FRAME_calls), const_i64(r->e, call));
+  return emit_load(r->e, r->e->ptr, slot, 8, NULL);
+}
+
 LLVMValueRef runtime_call(routine *r, int call, const LLVMValueRef *arguments, unsigned count) {
   emitter *e = r->e;
   LLVMTypeRef type = runtime_call_type(e, call);
   INVARIANT(LLVMCountParamTypes(type) == count);
-  LLVMValueRef table = frame_field(r, FRAME_calls);
-  LLVMValueRef function = emit_load(e, e->ptr, emit_at(e, e->ptr, table, const_i64(e, call)), 8, NULL);
+  LLVMValueRef function = runtime_function(r, call);
   return LLVMBuildCall2(e->builder, type, function, (LLVMValueRef *)arguments, count, "");
 }
 
