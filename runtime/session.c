@@ -46,6 +46,16 @@ const struct nlm_runtime_calls session_calls = {
     .profile = profile_kernel,
 };
 
+// Without BLAS, compiled products serve for large ones too.
+static const struct nlm_runtime_calls calls_without_blas = {
+    .parallel_for = call_parallel_for,
+    .unique = unique_ids,
+    .pack = pack_mask,
+    .check_ids = check_ids_in_range,
+    .touch_rows = call_touch,
+    .profile = profile_kernel,
+};
+
 // ---- expressions
 
 const struct nlm_abi_program *session_program(const struct nlm_abi_model *model, int64_t kind) {
@@ -212,6 +222,7 @@ void session_destroy(session *s) {
 int64_t session_run(session *s, int64_t kind) {
   const struct nlm_abi_program *p = session_program(s->model, kind);
   s->frame.context = s;
+  s->frame.calls = s->blas ? &session_calls : &calls_without_blas;
   s->frame.offsets = s->offsets[kind];
   return p->entry(&s->frame);
 }
