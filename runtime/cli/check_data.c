@@ -1,0 +1,262 @@
+// check-data: what data holds, before anybody trains on it. Each DATA is a split of its own.
+#include "runtime/cli/cli.h"
+#include "runtime/train/prepare.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct split {
+  const char *path;
+  dataset *data;
+  size_t problems;
+} split;
+
+typedef struct check {
+  loaded_model *m;
+  model_schema schema;
+  split *splits;
+  size_t count;
+  strbuf out;
+} check;
+
+static const cli_command about = {
+    "check-data", "DATA...",
+    "Label counts, lengths, vocabulary coverage, duplicates within and between the "
+    "DATA given, and problems with their lines. Exits with 1 if there are problems."};
+
+// ---- labels
+
+typedef struct label_count {
+  text_view name;
+  size_t rows;
+} label_count;
+
+static int by_rows(const void *a, const void *b) {
+  const label_count *x = a, *y = b;
+  return (x->rows < y->rows) - (x->rows > y->rows);
+}
+
+static int by_name(const void *a, const void *b) {
+  const text_view *x = a, *y = b;
+  size_t n = x->bytes < y->bytes ? x->bytes : y->bytes;
+  int order = n ? memcmp(x->data, y->data, n) : 0;
+  return order ? order : (x->bytes > y->bytes) - (x->bytes < y->bytes);
+}
+
+static size_t items_of(const data_column *c) {
+  return c->row_start ? (size_t)c->row_start[c->rows] : c->rows * c->items_per_row;
+}
+
+static void put_labels(check *k, const data_column *c) {
+  enum { SHOWN = 50 };
+  if (!c->present || !c->texts)
+    return;
+  size_t n = items_of(c), distinct = 0;
+  text_view *sorted = xmalloc((n + 1) * sizeof *sorted);
+  label_count *counts = xcalloc(n + 1, sizeof *counts);
+  memcpy(sorted, c->texts, n * sizeof *sorted);
+  qsort(sorted, n, sizeof *sorted, by_name);
+  for (size_t j = 0; j < n; j++) {
+    if (j == 0 || by_name(&sorted[j], &sorted[j - 1]))
+      counts[distinct++].name = sorted[j];
+    counts[distinct - 1].rows++;
+  }
+  qsort(counts, distinct, sizeof *counts, by_rows);
+  strbuf_printf(&k->out, "  labels of %s: %zu\n", c->name, distinct);
+  for (size_t j = 0; j < distinct && j < SHOWN; j++)
+    strbuf_printf(&k->out, "    %8zu  %5.1f%%  %.*s\n", counts[j].rows,
+                  100.0 * (double)counts[j].rows / (double)n, (int)counts[j].name.bytes, counts[j].name.data);
+  if (distinct > SHOWN)
+    strbuf_printf(&k->out, "    and %zu more\n", distinct - SHOWN);
+  free(sorted);
+  free(counts);
+}
+
+// ---- lengths
+
+static int by_size(const void *a, const void *b) {
+  size_t x = *(const size_t *)a, y = *(const size_t *)b;
+  return (x > y) - (x < y);
+}
+
+static void put_lengths(check *k, const model_pipeline *p, const data_column *ids) {
+  static const int percents[] = {50, 90, 95, 99};
+  size_t n = ids->rows, *lengths = xcalloc(n + 1, sizeof *lengths), empty = 0;
+  double sum = 0;
+  for (size_t r = 0; r < n; r++) {
+    lengths[r] = data_column_steps(ids, r);
+    sum += (double)lengths[r];
+    empty += lengths[r] == 0;
+  }
+  qsort(lengths, n, sizeof *lengths, by_size);
+  strbuf_printf(&k->out, "  tokens of %s: mean %.1f, shortest %zu", p->layer, n ? sum / (double)n : 0,
+                n ? lengths[0] : 0);
+  for (size_t j = 0; n && j < sizeof percents / sizeof *percents; j++)
+    strbuf_printf(&k->out, ", %d%% up to %zu", percents[j], lengths[(n - 1) * (size_t)percents[j] / 100]);
+  strbuf_printf(&k->out, ", longest %zu", n ? lengths[n - 1] : 0);
+  if (empty)
+    strbuf_printf(&k->out, "; %zu empty", empty);
+  int64_t most = p->pipeline.output_sequence_length;
+  size_t cut = 0;
+  for (size_t r = 0; most && r < n; r++)
+    cut += lengths[r] > (size_t)most;
+  if (most)
+    strbuf_printf(&k->out, "; %zu rows (%.1f%%) are cut to %lld", cut,
+                  n ? 100.0 * (double)cut / (double)n : 0, (long long)most);
+  strbuf_puts(&k->out, "\n");
+  free(lengths);
+}
+
+static void put_coverage(check *k, const model_pipeline *p, const data_column *ids, const char *of) {
+  size_t n = items_of(ids), unknown = 0;
+  for (size_t j = 0; j < n; j++)
+    unknown += ids->ints[j] == VOCABULARY_UNKNOWN;
+  strbuf_printf(&k->out, "  vocabulary of %s: %.2f%% of %zu tokens are among its %zu words (from %s)\n",
+                p->layer, n ? 100.0 * (double)(n - unknown) / (double)n : 0, n, vocabulary_size(p->words),
+                of);
+}
+
+static void put_text(check *k, size_t index, model_pipeline *p) {
+  const data_column *c = &k->splits[index].data->inputs[p->model_input];
+  text_pipeline whole = p->pipeline; // lengths before cutting
+  whole.output_sequence_length = 0;
+  if (!p->words)
+    p->words = dataset_adapt(c, &p->pipeline, 0, c->rows);
+  text_encoder e = {&whole, p->words};
+  data_column *ids = data_column_encode(c, &e);
+  if (!ids->step_start) {
+    put_lengths(k, p, ids);
+    put_coverage(k, p, ids, k->splits[0].path);
+  }
+  data_column_free(ids);
+}
+
+// ---- duplicates: rows whose texts are the same bytes
+
+typedef struct text_row {
+  text_view text;
+  size_t split, row;
+} text_row;
+
+static int by_text(const void *a, const void *b) {
+  const text_row *x = a, *y = b;
+  int order = by_name(&x->text, &y->text);
+  if (order)
+    return order;
+  if (x->split != y->split)
+    return x->split < y->split ? -1 : 1;
+  return (x->row > y->row) - (x->row < y->row);
+}
+
+static void put_pairs(check *k, const size_t *pairs) {
+  for (size_t a = 0; a < k->count; a++)
+    for (size_t b = a; b < k->count; b++) {
+      size_t n = pairs[a * k->count + b];
+      if (a == b && n)
+        strbuf_printf(&k->out, "%s: %zu rows repeat an earlier row of it\n", k->splits[a].path, n);
+      else if (n)
+        strbuf_printf(&k->out, "%s: %zu of its rows are in %s too\n", k->splits[b].path, n,
+                      k->splits[a].path);
+    }
+}
+
+static void put_duplicates(check *k, size_t input) {
+  VEC(text_row) rows = {0};
+  size_t *pairs = xcalloc(k->count * k->count + 1, sizeof *pairs);
+  for (size_t s = 0; s < k->count; s++) {
+    const data_column *c = k->splits[s].data ? &k->splits[s].data->inputs[input] : NULL;
+    for (size_t r = 0; c && c->kind == DATA_TEXT && r < c->rows; r++) {
+      text_row row = {c->texts[r], s, r};
+      vec_push(&rows, row);
+    }
+  }
+  qsort(rows.data, rows.len, sizeof *rows.data, by_text);
+  bool *seen = xcalloc(k->count + 1, sizeof *seen);
+  for (size_t j = 0; j < rows.len; j++) {
+    size_t b = rows.data[j].split;
+    if (j == 0 || by_name(&rows.data[j].text, &rows.data[j - 1].text))
+      memset(seen, 0, k->count * sizeof *seen);
+    for (size_t a = 0; a <= b; a++)
+      pairs[a * k->count + b] += seen[a];
+    seen[b] = true;
+  }
+  put_pairs(k, pairs);
+  free(seen);
+  free(pairs);
+  vec_free(&rows);
+}
+
+// ---- the whole
+
+static void open_split(check *k, split *s) {
+  data_problems problems = {0};
+  const char *path = s->path;
+  s->data = dataset_open(&path, 1, &k->schema.data, NULL, &problems);
+  s->problems = problems.count;
+  strbuf text = {0};
+  data_problems_print(&problems, &text);
+  fputs(strbuf_text(&text), stderr);
+  strbuf_free(&text);
+  data_problems_free(&problems);
+}
+
+static void put_split(check *k, size_t index) {
+  const split *s = &k->splits[index];
+  strbuf_printf(&k->out, "%s: %zu rows, %zu problems\n", s->path, s->data ? s->data->rows : 0, s->problems);
+  if (!s->data)
+    return;
+  for (size_t j = 0; j < s->data->outputs_count; j++)
+    put_labels(k, &s->data->outputs[j]);
+  for (size_t j = 0; j < k->m->pipelines_count; j++)
+    put_text(k, index, &k->m->pipelines[j]);
+}
+
+static int run(loaded_model *m, const cli_words *paths) {
+  check k = {.m = m, .schema = schema_new(m, SCHEMA_FILES), .count = paths->len};
+  size_t problems = 0;
+  k.splits = xcalloc(k.count + 1, sizeof *k.splits);
+  for (size_t s = 0; s < k.count; s++) {
+    k.splits[s].path = paths->data[s];
+    open_split(&k, &k.splits[s]);
+    put_split(&k, s);
+    problems += k.splits[s].problems;
+  }
+  for (size_t j = 0; j < m->inputs_count; j++)
+    put_duplicates(&k, j);
+  fputs(strbuf_text(&k.out), stdout);
+  for (size_t s = 0; s < k.count; s++)
+    dataset_free(k.splits[s].data);
+  free(k.splits);
+  schema_free(&k.schema);
+  strbuf_free(&k.out);
+  return problems ? EXIT_WRONG_INPUT : EXIT_DONE;
+}
+
+int command_check_data(int argc, char **argv, const struct nlm_abi_model *abi) {
+  cli_words paths = {0};
+  const cli_option options[] = {{.name = "",
+                                 .kind = OPTION_TEXTS,
+                                 .to = &paths,
+                                 .placeholder = "DATA...",
+                                 .help = "folder per class, TSV, CSV, JSON lines, fastText, CoNLL"},
+                                {.name = "--validation",
+                                 .kind = OPTION_TEXTS,
+                                 .to = &paths,
+                                 .placeholder = "DATA",
+                                 .help = "a further split, as `train` takes it"},
+                                {0}};
+  loaded_model m = {0};
+  strbuf error = {0};
+  int code = EXIT_WRONG_USAGE;
+  if (cli_parse(abi, &about, options, argc, argv)) {
+    if (!paths.len)
+      cli_say(abi, "name the data to look at");
+    else
+      code = model_open(&m, abi, &error) ? cli_fail(abi, "%s", strbuf_text(&error)) : run(&m, &paths);
+  }
+  if (m.abi)
+    model_close(&m);
+  vec_free(&paths);
+  strbuf_free(&error);
+  return code;
+}

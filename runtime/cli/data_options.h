@@ -1,0 +1,31 @@
+#ifndef NLM_RUNTIME_CLI_DATA_OPTIONS_H
+#define NLM_RUNTIME_CLI_DATA_OPTIONS_H
+// The words that name data, shared by commands: DATA... or --input and --target.
+#include "runtime/cli/cli.h"
+#include "runtime/train/prepare.h"
+
+typedef struct data_words {
+  cli_words paths, inputs, targets;
+} data_words;
+
+// Turns words into a request; false after a message. The request borrows the words.
+bool data_words_request(const struct nlm_abi_model *model, data_words *w, data_request *out);
+void data_words_free(data_words *w, data_request *r);
+
+#define DATA_WORD_OPTIONS(words)                                                                             \
+  {.name = "",                                                                                               \
+   .kind = OPTION_TEXTS,                                                                                     \
+   .to = &(words).paths,                                                                                     \
+   .placeholder = "DATA...",                                                                                 \
+   .help = "folder per class, TSV, CSV, JSON lines, fastText, CoNLL"},                                       \
+      {.name = "--input",                                                                                    \
+       .kind = OPTION_TEXTS,                                                                                 \
+       .to = &(words).inputs,                                                                                \
+       .placeholder = "NAME=FILE.npy",                                                                       \
+       .help = "tensor of one input, a row per example (repeatable)"},                                       \
+  {                                                                                                          \
+    .name = "--target", .kind = OPTION_TEXTS, .to = &(words).targets, .placeholder = "NAME=FILE.npy",        \
+    .help = "tensor of one output's targets (repeatable)"                                                    \
+  }
+
+#endif

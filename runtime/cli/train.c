@@ -1,0 +1,338 @@
+// train: from labelled data to a weights file.
+#include "runtime/cli/cli.h"
+#include "runtime/cli/data_options.h"
+#include "runtime/train/trainer.h"
+#include "runtime/train/transfer.h"
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct train_options {
+  data_words data, validation;
+  const char *weights, *init_from, *only, *save, *log;
+  cli_words pretrained;
+  int64_t epochs, batch_size, seed, threads;
+  double learning_rate, validation_split;
+  bool has_epochs, has_batch_size, has_seed, has_learning_rate, has_split;
+  bool no_shuffle, resume, profile, quiet;
+} train_options;
+
+static const cli_command about = {"train", "DATA... [--validation DATA | --validation-split F] [--save FILE]",
+                                  "Learns from labelled data and writes the weights, with vocabularies and "
+                                  "class names inside."};
+
+// ---- words
+
+static bool parse_data(train_options *o, int argc, char **argv, const struct nlm_abi_model *abi) {
+  const cli_option options[] = {
+      DATA_WORD_OPTIONS(o->data),
+      {"--validation", OPTION_TEXTS, &o->validation.paths, 0, 0, "DATA",
+       "data to validate on after each epoch", NULL, NULL},
+      {"--validation-split", OPTION_NUMBER, &o->validation_split, 0, 0.999, "F",
+       "the last fraction of the rows validates", NULL, &o->has_split},
+      {"--epochs", OPTION_INT, &o->epochs, 1, 1e9, "N", "passes over the data (all, with --resume)", NULL,
+       &o->has_epochs},
+      {"--batch-size", OPTION_INT, &o->batch_size, 1, 1 << 24, "N", "rows of a step", NULL,
+       &o->has_batch_size},
+      {"--learning-rate", OPTION_NUMBER, &o->learning_rate, 0, INFINITY, "X", "instead of the optimizer's",
+       NULL, &o->has_learning_rate},
+      {"--seed", OPTION_INT, &o->seed, 0, 9e18, "N",
+       "of everything random (default: the train block's, or 0)", NULL, &o->has_seed},
+      {"--threads", OPTION_INT, &o->threads, 1, 1024, "N",
+       "default: all cores, at most 8; the result is the same", NULL, NULL},
+      {"--no-shuffle", OPTION_FLAG, &o->no_shuffle, 0, 0, NULL, "rows in the order of the data", NULL, NULL},
+      {"--weights", OPTION_TEXT, &o->weights, 0, 0, "FILE", "go on from weights that fit exactly", NULL,
+       NULL},
+      {"--init-from", OPTION_TEXT, &o->init_from, 0, 0, "FILE", "begin with what fits by name", NULL, NULL},
+      {"--only", OPTION_TEXT, &o->only, 0, 0, "LAYER,...", "the layers that --init-from fills", NULL, NULL},
+      {"--pretrained", OPTION_TEXTS, &o->pretrained, 0, 0, "LAYER=FILE",
+       "word vectors: text, .npy, .safetensors", NULL, NULL},
+      {"--save", OPTION_TEXT, &o->save, 0, 0, "FILE", "where the weights go (default: MODEL.safetensors)",
+       NULL, NULL},
+      {"--resume", OPTION_FLAG, &o->resume, 0, 0, NULL, "go on from the checkpoint beside --save", NULL,
+       NULL},
+      {"--log", OPTION_TEXT, &o->log, 0, 0, "FILE.csv", "what each epoch came to, as a table", NULL, NULL},
+      {"--profile", OPTION_FLAG, &o->profile, 0, 0, NULL, "print the time of each kernel at the end", NULL,
+       NULL},
+      {"--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, "errors only", NULL, NULL},
+      {0}};
+  return cli_parse(abi, &about, options, argc, argv);
+}
+
+static bool conflict(const struct nlm_abi_model *abi, bool both, const char *what) {
+  if (both)
+    cli_say(abi, "%s", what);
+  return both;
+}
+
+static bool options_agree(const train_options *o, const struct nlm_abi_model *abi) {
+  return !conflict(abi, o->weights && o->init_from, "either --weights or --init-from, not both") &&
+         !conflict(abi, o->resume && (o->weights || o->init_from),
+                   "--resume begins with the checkpoint: no --weights or --init-from beside it") &&
+         !conflict(abi, o->only && !o->init_from, "--only goes with --init-from") &&
+         !conflict(abi, o->validation.paths.len && o->has_split,
+                   "either --validation or --validation-split, not both");
+}
+
+// ---- the run
+
+typedef struct train_run {
+  const train_options *options;
+  loaded_model *m;
+  train_settings settings;
+  char *checkpoint; // to resume from; NULL: none
+  bool has_weights; // parameters came from --weights or will from the checkpoint
+  prepared_data training, validation;
+  size_t split; // first row of the validation part of the training data
+  strbuf error;
+} train_run;
+
+static bool folder_exists(const char *path, strbuf *error) {
+  const char *slash = strrchr(path, '/');
+  char *folder = slash ? xstrdup(path) : xstrdup(".");
+  if (slash)
+    folder[slash == path ? 1 : slash - path] = 0;
+  struct stat st;
+  bool fine = !stat(folder, &st) && S_ISDIR(st.st_mode) && !access(folder, W_OK);
+  if (!fine)
+    strbuf_printf(error, "%s cannot be written: the folder '%s' %s", path, folder,
+                  stat(folder, &st) ? "does not exist" : "is not one that can be written to");
+  free(folder);
+  return fine;
+}
+
+static bool make_settings(train_run *r) {
+  const train_options *o = r->options;
+  const model_training *t = r->m->training;
+  r->settings = (train_settings){.epochs = o->has_epochs ? o->epochs : t->epochs,
+                                 .batch_size = o->has_batch_size ? o->batch_size : t->batch_size,
+                                 .has_learning_rate = o->has_learning_rate,
+                                 .learning_rate = o->learning_rate,
+                                 .seed = o->has_seed   ? (uint64_t)o->seed
+                                         : t->has_seed ? t->seed
+                                                       : 0,
+                                 .threads = (int)o->threads,
+                                 .shuffle = t->shuffle && !o->no_shuffle,
+                                 .quiet = o->quiet,
+                                 .profile = o->profile,
+                                 .save_path = o->save ? o->save : model_weights_name(r->m),
+                                 .log_path = o->log};
+  return folder_exists(r->settings.save_path, &r->error) && (!o->log || folder_exists(o->log, &r->error));
+}
+
+static void show(const train_run *r, strbuf *messages, bool failed) {
+  if (!r->options->quiet || failed)
+    fputs(strbuf_text(messages), stderr);
+  strbuf_free(messages);
+}
+
+// Weights and checkpoint first: vocabularies and class names come with them.
+static bool read_beginning(train_run *r) {
+  const train_options *o = r->options;
+  uint64_t seed;
+  if (o->weights) {
+    r->has_weights = true;
+    return model_load_weights(r->m, o->weights, WEIGHTS_WRITABLE, &r->error) == NLM_OK;
+  }
+  if (!o->resume)
+    return true;
+  char *path = checkpoint_path(r->settings.save_path);
+  if (access(path, F_OK)) {
+    if (!o->quiet)
+      cli_say(r->m->abi, "there is no %s yet: training begins at the beginning", path);
+    free(path);
+    return true;
+  }
+  r->checkpoint = path;
+  r->has_weights = true;
+  if (!checkpoint_read_model(r->m, path, &seed, &r->error))
+    return false;
+  if (o->has_seed && seed != r->settings.seed) {
+    strbuf_printf(&r->error, "%s was made with --seed %llu", path, (unsigned long long)seed);
+    return false;
+  }
+  r->settings.seed = seed;
+  return true;
+}
+
+static bool read_data(train_run *r, data_request *request) {
+  const train_options *o = r->options;
+  data_request validation = {
+      .paths = o->validation.paths.data, .paths_count = o->validation.paths.len, .seed = r->settings.seed};
+  strbuf messages = {0};
+  request->seed = r->settings.seed;
+  bool fine = data_prepare(r->m, request, &r->training, &messages);
+  if (validation.paths_count)
+    fine = data_prepare(r->m, &validation, &r->validation, &messages) && fine;
+  fine = fine && data_bind_classes(r->m, &r->training, true, &messages);
+  if (r->validation.data)
+    fine = fine && data_bind_classes(r->m, &r->validation, false, &messages);
+  if (fine) {
+    double part = r->validation.data ? 0
+                  : o->has_split     ? o->validation_split
+                                     : r->m->training->validation_split;
+    r->split = dataset_split_point(r->training.data->rows, part);
+    data_adapt(r->m, &r->training, r->split, &messages);
+  }
+  show(r, &messages, !fine);
+  if (fine && r->split == 0)
+    strbuf_printf(&r->error, "the validation split leaves none of the %zu rows to train on",
+                  r->training.data->rows);
+  return fine && r->split > 0;
+}
+
+// ---- initial values
+
+static bool take_from_file(train_run *r) {
+  cli_words only = {0};
+  strbuf report = {0};
+  char *list = r->options->only ? xstrdup(r->options->only) : NULL, *rest = NULL;
+  for (char *at = list ? strtok_r(list, ",", &rest) : NULL; at; at = strtok_r(NULL, ",", &rest))
+    vec_push(&only, at);
+  bool fine = transfer_from(r->m, r->options->init_from, only.data, only.len, &report);
+  if (fine)
+    show(r, &report, false);
+  else
+    strbuf_puts(&r->error, strbuf_text(&report));
+  strbuf_free(&report);
+  vec_free(&only);
+  free(list);
+  return fine;
+}
+
+static bool fill_table(train_run *r, int64_t param, const char *path, bool from_source) {
+  strbuf report = {0};
+  bool fine = pretrained_load(r->m, param, path, &report);
+  if (!fine)
+    strbuf_printf(&r->error, "%s%s", strbuf_text(&report),
+                  from_source ? " (--pretrained LAYER=FILE names another file)" : "");
+  else if (!r->options->quiet)
+    cli_say(r->m->abi, "%s", strbuf_text(&report));
+  strbuf_free(&report);
+  return fine;
+}
+
+// The file that --pretrained names for a table, or NULL.
+static bool fill_named_tables(train_run *r, bool *named) {
+  for (size_t k = 0; k < r->options->pretrained.len; k++) {
+    char *word = xstrdup(r->options->pretrained.data[k]);
+    const char *layer, *path;
+    bool fine = cli_split_pair(r->m->abi, "--pretrained", word, &layer, &path);
+    int64_t param = fine ? pretrained_param(r->m, layer) : -1;
+    if (fine && param < 0)
+      strbuf_printf(&r->error, "--pretrained: the model has no layer '%s' with a table", layer);
+    fine = param >= 0 && fill_table(r, param, path, false);
+    if (fine)
+      named[param] = true;
+    free(word);
+    if (!fine)
+      return false;
+  }
+  return true;
+}
+
+static bool set_parameters(train_run *r) {
+  int64_t n = r->m->abi->n_params;
+  if (!r->m->block && model_initialize(r->m, r->settings.seed)) {
+    strbuf_puts(&r->error, "there is not enough memory for the parameters");
+    return false;
+  }
+  if (r->options->init_from && !take_from_file(r))
+    return false;
+  bool *named = xcalloc((size_t)n + 1, sizeof *named);
+  bool fine = fill_named_tables(r, named);
+  for (int64_t k = 0; fine && k < n && !r->has_weights; k++)
+    if (r->m->abi->params[k].pretrained && !named[k])
+      fine = fill_table(r, k, r->m->abi->params[k].pretrained, true);
+  free(named);
+  return fine;
+}
+
+// ---- training
+
+static void load_blas(train_run *r, trainer *t) {
+  const char *reason;
+  t->session.blas = blas_load(&reason);
+  if (!t->session.blas && !r->options->quiet)
+    cli_say(r->m->abi, "training without OpenBLAS, more slowly: %s", reason);
+}
+
+static void show_profile(const trainer *t) {
+  strbuf table = {0};
+  profile_print(t->profile, &table);
+  fputs(strbuf_text(&table), stderr);
+  strbuf_free(&table);
+}
+
+static bool run_trainer(train_run *r, trainer *t, batcher *training, batcher *validation) {
+  const dataset *d = r->training.data, *v = r->validation.data;
+  if (!trainer_init(t, r->m, &r->settings, &r->error) ||
+      !batcher_init(training, r->m, &t->session, d, &r->training.schema, true, &r->error) ||
+      (v && !batcher_init(validation, r->m, &t->session, v, &r->validation.schema, true, &r->error)))
+    return false;
+  train_rows rows = {training, 0, r->split};
+  train_rows held =
+      v ? (train_rows){validation, 0, v->rows} : (train_rows){training, r->split, d->rows - r->split};
+  load_blas(r, t);
+  t->host.append_logs = r->checkpoint != NULL;
+  if (!trainer_begin(t, rows, held, &r->error) ||
+      (r->checkpoint && !checkpoint_read(t, r->checkpoint, &r->error)))
+    return false;
+  if (!r->options->quiet)
+    cli_say(r->m->abi, "training on %zu rows, validating on %zu", rows.count, held.count);
+  if (t->first_epoch >= r->settings.epochs && !r->options->quiet)
+    cli_say(r->m->abi, "%lld epochs are done already; --epochs says how many there shall be in all",
+            (long long)t->first_epoch);
+  return trainer_run(t, &r->error);
+}
+
+static int train(train_run *r, data_request *request) {
+  trainer t = {0};
+  batcher training = {0}, validation = {0};
+  bool fine = make_settings(r) && read_beginning(r) && read_data(r, request) && set_parameters(r) &&
+              run_trainer(r, &t, &training, &validation);
+  if (fine && t.profile)
+    show_profile(&t);
+  if (fine && !r->options->quiet)
+    cli_say(r->m->abi, "weights are in %s", r->settings.save_path);
+  if (!fine && r->error.len)
+    cli_fail(r->m->abi, "%s", strbuf_text(&r->error));
+  batcher_free(&training);
+  batcher_free(&validation);
+  if (t.model)
+    trainer_free(&t);
+  data_release(&r->training);
+  data_release(&r->validation);
+  free(r->checkpoint);
+  strbuf_free(&r->error);
+  return fine ? EXIT_DONE : EXIT_WRONG_INPUT;
+}
+
+int command_train(int argc, char **argv, const struct nlm_abi_model *abi) {
+  train_options o = {.threads = cli_default_threads()};
+  data_request request = {0};
+  loaded_model m = {0};
+  strbuf error = {0};
+  int code = EXIT_WRONG_USAGE;
+  if (parse_data(&o, argc, argv, abi) && options_agree(&o, abi) &&
+      data_words_request(abi, &o.data, &request)) {
+    train_run r = {.options = &o, .m = &m};
+    if (model_open(&m, abi, &error))
+      code = cli_fail(abi, "%s", strbuf_text(&error));
+    else if (!m.training)
+      code = cli_fail(abi, "the model has no train block");
+    else
+      code = train(&r, &request);
+  }
+  if (m.abi)
+    model_close(&m);
+  data_words_free(&o.data, &request);
+  vec_free(&o.validation.paths);
+  vec_free(&o.pretrained);
+  strbuf_free(&error);
+  return code;
+}
