@@ -1,6 +1,8 @@
 #include "runtime/text/vocabulary.h"
 #include "support/arena.h"
 #include "support/json.h"
+#include "support/utf8.h"
+#include "support/vec.h"
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -45,7 +47,52 @@ vocabulary *vocabulary_from_words(const text_view *words, size_t count, strbuf *
   return v;
 }
 
+static const char *skip_white(const char *at, const char *end) {
+  while (at < end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'))
+    at++;
+  return at;
+}
+
+// End of a string without escapes that begins behind its quotation mark; NULL if it is of another kind.
+static const char *plain_string_end(const char *text, const char *end) {
+  const char *at = text;
+  while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20)
+    at++;
+  return at < end && *at == '"' && utf8_valid_prefix(text, (size_t)(at - text)) == (size_t)(at - text) ? at
+                                                                                                       : NULL;
+}
+
+// The usual vocabulary, read in place, because starting to predict waits for it. NULL: the list holds
+// escapes, or is wrong; the JSON parser sees to those.
+static text_view *scan_plain_list(const char *json, size_t bytes, size_t *count) {
+  VEC(text_view) words = {0};
+  const char *end = json + bytes, *at = skip_white(json, end);
+  bool more = at < end && *at == '[';
+  while (more) {
+    at = skip_white(at + 1, end);
+    const char *close = at < end && *at == '"' ? plain_string_end(at + 1, end) : NULL;
+    if (!close)
+      break;
+    vec_push(&words, ((text_view){at + 1, (size_t)(close - at - 1)}));
+    at = skip_white(close + 1, end);
+    more = at < end && *at == ',';
+  }
+  if (!more && words.len && at < end && *at == ']' && skip_white(at + 1, end) == end) {
+    *count = words.len;
+    return words.data;
+  }
+  vec_free(&words);
+  return NULL;
+}
+
 vocabulary *vocabulary_from_json(const char *json, size_t bytes, strbuf *error) {
+  size_t plain_count;
+  text_view *plain = scan_plain_list(json, bytes, &plain_count);
+  if (plain) {
+    vocabulary *found = vocabulary_from_words(plain, plain_count, error);
+    free(plain);
+    return found;
+  }
   json_error_t where;
   json_t *list = json_loadb(json, bytes, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &where);
   if (!json_is_array(list)) {

@@ -185,6 +185,12 @@ static void json_round_trip(void **state) {
                                       "[\"\", \"[UNK]\", 3]",
                                       "[\"\", \"[UNK]\", \"a\", \"a\"]",
                                       "[\"\", \"[UNK]\", \"[UNK]\"]",
+                                      "[\"\", \"[UNK]\",]",
+                                      "[\"\", \"[UNK]\", ",
+                                      "[\"\", \"[UNK]\", \"a",
+                                      "[\"\", \"[UNK]\" \"a\"]",
+                                      "[\"\", \"[UNK]\", \"a\nb\"]",
+                                      "[\"\", \"[UNK]\", \"\xFF\"]",
                                       "[\"\", \"[UNK]\"] x"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     error.len = 0;
@@ -193,6 +199,19 @@ static void json_round_trip(void **state) {
   }
   strbuf_free(&error);
   strbuf_free(&json);
+}
+
+static void json_without_escapes(void **state) {
+  (void)state;
+  static const char *const lists[] = {"[\"\",\"[UNK]\",\"a, b]\",\"caf\xC3\xA9\"]",
+                                      " [ \"\" ,\n\t\"[UNK]\",\r\"a, b]\" , \"caf\xC3\xA9\" ] \n"};
+  for (size_t i = 0; i < 2; i++) {
+    strbuf error = {0};
+    vocabulary *v = vocabulary_from_json(lists[i], strlen(lists[i]), &error);
+    assert_non_null(v);
+    expect_words(v, "||[UNK]|a, b]|caf\xC3\xA9");
+    vocabulary_free(v);
+  }
 }
 
 // Words of every length around the eight bytes that decide alone, many of them alike in those eight.
@@ -277,11 +296,17 @@ static void names(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(documented_example), cmocka_unit_test(standardize),
-      cmocka_unit_test(splitting),          cmocka_unit_test(ngrams),
-      cmocka_unit_test(most_tokens),        cmocka_unit_test(words_one_by_one),
-      cmocka_unit_test(json_round_trip),    cmocka_unit_test(many_words),
-      cmocka_unit_test(paths_agree),        cmocka_unit_test(names),
+      cmocka_unit_test(documented_example),
+      cmocka_unit_test(standardize),
+      cmocka_unit_test(splitting),
+      cmocka_unit_test(ngrams),
+      cmocka_unit_test(most_tokens),
+      cmocka_unit_test(words_one_by_one),
+      cmocka_unit_test(json_round_trip),
+      cmocka_unit_test(json_without_escapes),
+      cmocka_unit_test(many_words),
+      cmocka_unit_test(paths_agree),
+      cmocka_unit_test(names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
