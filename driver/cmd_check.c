@@ -3,14 +3,17 @@
 #include "driver/load.h"
 
 static int run(const options *o) {
-  int worst = EXIT_DONE;
-  for (size_t k = 0; k < o->words.len; k++) {
-    loaded l;
-    int code = load_file(&l, o, o->words.data[k]);
-    load_free(&l);
-    worst = code > worst ? code : worst;
-  }
-  return worst;
+  diags *d = diags_new();
+  loaded *files = xcalloc(o->words.len, sizeof *files);
+  for (size_t k = 0; k < o->words.len; k++)
+    read_models(&files[k], o, o->words.data[k], d);
+  print_diagnostics(o, d);
+  int code = diags_errors(d) ? EXIT_WRONG_INPUT : EXIT_DONE;
+  for (size_t k = 0; k < o->words.len; k++)
+    load_free(&files[k]);
+  free(files);
+  diags_free(d);
+  return code;
 }
 
 const command command_check = {

@@ -2,10 +2,12 @@
 #include "driver/commands.h"
 #include "driver/compile.h"
 #include "driver/link.h"
+#include "driver/temporary.h"
 #include "frontend/parse.h"
 #include "ir/report.h"
 #include "support/intern.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,53 +56,43 @@ static int emit_header(const emission *e) {
   return put(e, &out);
 }
 
-static int write_code(const emission *e, codegen_output kind) {
-  int failed = codegen_write(e->c->module, kind, e->path);
-  if (failed)
-    fprintf(stderr, "nlmc: cannot write %s: %s\n", e->path, strerror(-failed));
-  return failed ? EXIT_WRONG_INPUT : EXIT_DONE;
+// What goes to standard output has nothing beside it.
+static int emit_header_beside(const emission *e) {
+  if (!strcmp(e->path, "-"))
+    return EXIT_DONE;
+  emission header = *e;
+  header.path = output_beside(e->l->unit->mem, e->path, ".h");
+  int code = refuse_overwriting(e->l, e->o, header.path);
+  return code == EXIT_DONE ? emit_header(&header) : code;
 }
 
 static int emit_object(const emission *e) {
-  int code = write_code(e, CODEGEN_OBJECT);
-  if (code != EXIT_DONE || !strcmp(e->path, "-"))
-    return code;
-  emission header = *e;
-  header.path = output_beside(e->l->unit->mem, e->path, ".h");
-  return emit_header(&header);
+  int code = write_code(e->c, CODEGEN_OBJECT, e->path);
+  return code == EXIT_DONE ? emit_header_beside(e) : code;
 }
 
 static int emit_asm(const emission *e) {
-  return write_code(e, CODEGEN_ASSEMBLY);
+  return write_code(e->c, CODEGEN_ASSEMBLY, e->path);
 }
 
 static int emit_llvm(const emission *e) {
-  return write_code(e, CODEGEN_LLVM);
+  return write_code(e->c, CODEGEN_LLVM, e->path);
 }
 
 static int emit_bitcode(const emission *e) {
-  return write_code(e, CODEGEN_BITCODE);
+  return write_code(e->c, CODEGEN_BITCODE, e->path);
 }
 
 static int emit_linked(const emission *e, int (*link)(const char *object, const char *output)) {
-  char *object = arena_strdup(e->l->unit->mem, "/tmp/nlmc-XXXXXX.o");
-  int fd = mkstemps(object, 2);
-  if (fd < 0) {
-    perror("nlmc: cannot make a temporary file");
+  char *object = temporary_file(".o");
+  if (!object)
     return EXIT_WRONG_INPUT;
-  }
-  close(fd);
-  emission to_object = *e;
-  to_object.path = object;
-  int code = write_code(&to_object, CODEGEN_OBJECT);
+  int code = write_code(e->c, CODEGEN_OBJECT, object);
   if (code == EXIT_DONE)
     code = link(object, e->path);
   unlink(object);
-  if (code != EXIT_DONE)
-    return code;
-  emission header = *e;
-  header.path = output_beside(e->l->unit->mem, e->path, ".h");
-  return emit_header(&header);
+  free(object);
+  return code == EXIT_DONE ? emit_header_beside(e) : code;
 }
 
 static int emit_lib(const emission *e) {
@@ -150,54 +142,62 @@ static int find_kind(const char *word) {
 static int emit_ast(const options *o) {
   arena *mem = arena_new();
   diags *d = diags_new();
-  char *text;
-  size_t n;
   const char *path = o->words.data[1];
-  int failed = file_read_all(path, &text, &n), code = EXIT_WRONG_INPUT;
-  if (failed) {
-    fprintf(stderr, "nlmc: cannot read %s: %s\n", path, strerror(-failed));
-  } else {
-    source *s = ARENA_NEW(mem, source);
-    *s = (source){path, text, n};
-    ast_file *file = parse_source(mem, d, s);
+  int error, code = EXIT_WRONG_INPUT;
+  const source *s = source_read(mem, path, &error);
+  const ast_file *file = s ? parse_source(mem, d, s) : NULL;
+  if (!s)
+    diag_error(d, (span){0}, "%s cannot be read: %s", path, strerror(error));
+  print_diagnostics(o, d);
+  if (!diags_errors(d)) {
     strbuf out = {0};
-    diags_print_text(d, &out, false);
-    fputs(strbuf_text(&out), stderr);
+    ast_print(file, &out);
+    const char *output = o->output ? o->output : "-";
+    code = write_output(output, &out);
+    if (code == EXIT_DONE)
+      code = write_depfile_of(&path, 1, o, output);
     strbuf_free(&out);
-    if (!diags_errors(d)) {
-      ast_print(file, &out);
-      code = write_output(o->output ? o->output : "-", &out);
-      strbuf_free(&out);
-    }
-    free(text);
   }
   diags_free(d);
   arena_free(mem);
   return code;
 }
 
-static int emit_model(const options *o, int kind, loaded *l, compiled *c) {
-  strbuf weights = {0};
-  double start = seconds_now();
-  int code = load_model(l, o, o->words.data[1]);
-  c->times.load = seconds_now() - start;
-  const char *ext = kinds[kind].extension;
-  emission e = {.l = l, .c = c, .o = o};
-  if (code == EXIT_DONE && kinds[kind].level >= LEVEL_PROGRAMS && !compile_programs(c, l, o, o->training))
+static int compile(const emission *e, emit_level level) {
+  if (level < LEVEL_PROGRAMS)
     return EXIT_DONE;
-  if (code == EXIT_DONE && kinds[kind].level >= LEVEL_CODE) {
-    code = read_weights_image(l, o, &weights);
-    if (code == EXIT_DONE)
-      code = compile_code(c, l, o, &weights);
-    strbuf_free(&weights);
-  }
+  bool finished = compile_programs(e->c, e->l, e->o, e->o->training);
+  if (!finished || level < LEVEL_CODE)
+    return EXIT_DONE;
+  strbuf weights = {0};
+  int code = read_weights_image(e->l, e->o, &weights);
+  if (code == EXIT_DONE)
+    code = compile_code(e->c, e->l, e->o, &weights);
+  strbuf_free(&weights);
+  return code;
+}
+
+// `emit ops` shows programs at any stage and `emit kernels` schedules; everything else needs all passes.
+static bool is_stopped(const emission *e, int kind) {
+  bool any = kinds[kind].emit == emit_ops || (kinds[kind].emit == emit_kernels && e->c->schedules[0]);
+  return e->o->stop_after && kinds[kind].level >= LEVEL_PROGRAMS && !any;
+}
+
+static int emit_model(emission *e, int kind) {
+  const options *o = e->o;
+  const char *extension = kinds[kind].extension, *from = o->words.data[1];
+  e->path = o->output ? o->output : *extension == '-' ? "-" : output_beside(e->l->unit->mem, from, extension);
+  int code = refuse_overwriting(e->l, o, e->path);
+  if (code == EXIT_DONE)
+    code = compile(e, kinds[kind].level);
   if (code != EXIT_DONE)
     return code;
-  e.path = o->output ? o->output : *ext == '-' ? "-" : output_beside(l->unit->mem, o->words.data[1], ext);
-  start = seconds_now();
-  code = kinds[kind].emit(&e);
-  c->times.write += seconds_now() - start;
-  return code == EXIT_DONE ? write_depfile(l, o, e.path) : code;
+  if (is_stopped(e, kind))
+    return say_stopped(o);
+  double start = seconds_now();
+  code = kinds[kind].emit(e);
+  e->c->times.write += seconds_now() - start;
+  return code == EXIT_DONE ? write_depfile(e->l, o, e->path) : code;
 }
 
 static int run(const options *o) {
@@ -206,9 +206,14 @@ static int run(const options *o) {
     return EXIT_WRONG_USAGE;
   if (kinds[kind].level == LEVEL_SYNTAX)
     return emit_ast(o);
-  loaded l = {0};
+  loaded l;
   compiled c = {0};
-  int code = emit_model(o, kind, &l, &c);
+  double start = seconds_now();
+  int code = load_model(&l, o, o->words.data[1]);
+  c.times.load = seconds_now() - start;
+  emission e = {.l = &l, .c = &c, .o = o};
+  if (code == EXIT_DONE)
+    code = emit_model(&e, kind);
   if (o->time_passes)
     compile_print_times(&c);
   compile_free(&c);

@@ -1,7 +1,7 @@
 // nlmc help: commands, layers, optimizers, losses, metrics, callbacks, passes, all from their tables.
 #include "driver/commands.h"
 #include "driver/load.h"
-#include "ir/layer.h"
+#include "ir/functions.h"
 #include "ir/loss.h"
 #include "passes/pass.h"
 #include "support/intern.h"
@@ -60,6 +60,8 @@ static int help_layer(const layer_def *def) {
   strbuf out = {0};
   strbuf_printf(&out, "%s (%s)\n%s\n\nArguments\n", def->name, def->group, def->doc);
   put_args(def->args, &out);
+  if (layer_find(def->name))
+    put_args(layer_common_args(), &out);
   for (size_t k = 0; def->call_args && def->call_args[k]; k++)
     strbuf_printf(&out, "%s  %s\n", k ? "" : "When applied\n", def->call_args[k]);
   strbuf_puts(&out, "\nExample\n");
@@ -68,34 +70,46 @@ static int help_layer(const layer_def *def) {
   return show(&out);
 }
 
-static int help_registry(const registry_entry *entries) {
-  strbuf out = {0};
-  for (; entries->name; entries++) {
-    strbuf_printf(&out, "%s\n  %s\n", entries->class_name ? entries->class_name : entries->name,
-                  entries->doc);
-    put_args(entries->args, &out);
-  }
-  return show(&out);
+static void put_entry(const char *name, const char *class_name, const char *doc, const arg_spec *args,
+                      strbuf *out) {
+  strbuf_printf(out, "%s%s%s\n  %s\n", name, class_name ? ", " : "", class_name ? class_name : "", doc);
+  put_args(args, out);
 }
 
-static int help_losses(void) {
+// All entries, or the one of this name. Nothing is printed and false returned if there is none.
+static bool help_registry(const registry_entry *entries, const char *name) {
   strbuf out = {0};
-  for (size_t k = 0; loss_table[k]; k++) {
-    strbuf_printf(&out, "%s, %s\n  %s\n", loss_table[k]->name, loss_table[k]->class_name, loss_table[k]->doc);
-    put_args(loss_table[k]->args, &out);
-  }
-  return show(&out);
+  for (; entries->name; entries++)
+    if (!name || !strcmp(entries->name, name) || (entries->class_name && !strcmp(entries->class_name, name)))
+      put_entry(entries->name, entries->class_name, entries->doc, entries->args, &out);
+  bool found = out.len > 0;
+  show(&out);
+  return found;
 }
 
-static int help_passes(void) {
+static bool help_losses(const char *name) {
+  strbuf out = {0};
+  for (size_t k = 0; loss_table[k]; k++)
+    if (!name || loss_find(name) == loss_table[k])
+      put_entry(loss_table[k]->name, loss_table[k]->class_name, loss_table[k]->doc, loss_table[k]->args,
+                &out);
+  bool found = out.len > 0;
+  show(&out);
+  return found;
+}
+
+static bool help_passes(const char *name) {
   strbuf out = {0};
   for (size_t k = 0; pass_table[k]; k++)
-    strbuf_printf(&out, "%-10s %s%s\n", pass_table[k]->name, pass_table[k]->doc,
-                  pass_table[k]->required ? " (always runs)" : "");
-  return show(&out);
+    if (!name || !strcmp(name, pass_table[k]->name))
+      strbuf_printf(&out, "%-10s %s%s\n", pass_table[k]->name, pass_table[k]->doc,
+                    pass_table[k]->required ? " (always runs)" : "");
+  bool found = out.len > 0;
+  show(&out);
+  return found;
 }
 
-static int help_command(const command *c) {
+int help_command(const command *c) {
   strbuf out = {0};
   strbuf_printf(&out, "%s\n  %s\n", c->usage, c->doc);
   options_help(c, &out);
@@ -124,11 +138,44 @@ static int help_all(void) {
   return show(&out);
 }
 
+// The lists, and whatever they hold by its own name.
+static const char *const list_names[] = {"optimizers", "losses", "metrics", "callbacks", "passes"};
+enum { N_LISTS = sizeof list_names / sizeof *list_names };
+
+static bool help_list(size_t list, const char *name) {
+  const registries *r = runtime_registries();
+  switch (list) {
+  case 0:
+    return help_registry(r->optimizers, name);
+  case 1:
+    return help_losses(name);
+  case 2:
+    return help_registry(r->metrics, name);
+  case 3:
+    return help_registry(r->callbacks, name);
+  default:
+    return help_passes(name);
+  }
+}
+
+typedef VEC(const char *) word_list;
+
+static void add_entries(word_list *names, const registry_entry *entries) {
+  for (; entries->name; entries++) {
+    vec_push(names, entries->name);
+    if (entries->class_name)
+      vec_push(names, entries->class_name);
+  }
+}
+
 static int unknown_topic(const char *word) {
-  VEC(const char *) names = {0};
-  static const char *const topics[] = {"optimizers", "losses", "metrics", "callbacks", "passes"};
-  for (size_t k = 0; k < 5; k++)
-    vec_push(&names, topics[k]);
+  word_list names = {0};
+  const registries *r = runtime_registries();
+  add_entries(&names, r->optimizers);
+  add_entries(&names, r->metrics);
+  add_entries(&names, r->callbacks);
+  for (size_t k = 0; k < N_LISTS; k++)
+    vec_push(&names, list_names[k]);
   for (size_t k = 0; command_table[k]; k++)
     vec_push(&names, command_table[k]->name);
   for (size_t k = 0; layer_table[k]; k++)
@@ -144,22 +191,21 @@ static int run(const options *o) {
   if (!o->words.len)
     return help_all();
   const char *word = o->words.data[0];
-  const registries *r = runtime_registries();
-  if (!strcmp(word, "optimizers"))
-    return help_registry(r->optimizers);
-  if (!strcmp(word, "metrics"))
-    return help_registry(r->metrics);
-  if (!strcmp(word, "callbacks"))
-    return help_registry(r->callbacks);
-  if (!strcmp(word, "losses"))
-    return help_losses();
-  if (!strcmp(word, "passes"))
-    return help_passes();
+  for (size_t k = 0; k < N_LISTS; k++)
+    if (!strcmp(word, list_names[k])) {
+      help_list(k, NULL);
+      return EXIT_DONE;
+    }
   if (command_find(word))
     return help_command(command_find(word));
   if (layer_find(word))
     return help_layer(layer_find(word));
-  return unknown_topic(word);
+  if (function_find(word))
+    return help_layer(function_find(word));
+  bool found = false;
+  for (size_t k = 0; k < N_LISTS; k++)
+    found = help_list(k, word) || found;
+  return found ? EXIT_DONE : unknown_topic(word);
 }
 
 const command command_help = {

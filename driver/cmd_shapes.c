@@ -40,42 +40,52 @@ static bool assign_dims(const loaded *l, const options *o, int64_t *extents, int
   return true;
 }
 
+// Concrete numbers need every dimension: says which ones are missing.
 static bool all_given(const model *m, const int64_t *extents) {
   const dim *named[64];
   size_t n = model_dimensions(m, named, 64);
+  strbuf missing = {0};
   for (size_t k = 0; k < n && k < 64; k++)
     if (extents[named[k]->symbol] < 0)
-      return false;
-  return n <= 64;
+      strbuf_printf(&missing, " --dim %s=N", named[k]->name);
+  bool given = missing.len == 0 && n <= 64;
+  if (!given)
+    fprintf(stderr, "nlmc: concrete sizes also need%s\n", strbuf_text(&missing));
+  strbuf_free(&missing);
+  return given;
 }
 
-// Bytes of workspace of one program, laid out by the planner that sessions use.
+// Bytes of workspace of one program, laid out by the planner that sessions use; -1 for more than 64 bits
+// hold.
 static int64_t workspace_bytes(const schedule *s, dim_table *dims, const int64_t *extents, bool f64) {
   memory_slot *slots = xcalloc(s->buffers.len + 1, sizeof *slots);
   size_t n = 0;
+  bool fits = true;
   for (size_t k = 0; k < s->buffers.len; k++) {
     const buffer *b = &s->buffers.data[k];
     if (b->place != PLACE_WORKSPACE)
       continue;
     int64_t size = b->type == INT ? 4 : f64 ? 8 : 4;
-    slots[n++] = (memory_slot){.bytes = size * dim_eval(dim_upper_bound(dims, b->elements), extents),
-                               .first = b->first,
-                               .last = b->last};
+    int64_t elements = dim_eval(dim_upper_bound(dims, b->elements), extents);
+    fits = fits && elements <= INT64_MAX / 16;
+    slots[n++] = (memory_slot){.bytes = fits ? size * elements : 0, .first = b->first, .last = b->last};
   }
-  int64_t total = memory_plan(slots, n);
+  int64_t total = fits ? memory_plan(slots, n) : -1;
   free(slots);
   return total;
 }
 
-static int print_workspace(const loaded *l, const options *o, const int64_t *extents) {
-  static const char *const names[] = {"prediction", "evaluation", "training"};
+// The symbols of run-time counts come after the given ones; bounds have none of them.
+static void measure_workspaces(const loaded *l, const options *o, const int64_t *extents,
+                               report_options *how) {
   compiled c = {0};
-  if (compile_programs(&c, l, o, o->training))
-    for (int k = 0; k < c.n_programs; k++)
-      printf("Workspace for %s: %lld bytes\n", names[c.programs[k]->kind],
-             (long long)workspace_bytes(c.schedules[k], l->unit->dims, extents, o->f64));
+  options quiet = *o;
+  quiet.dump_before = quiet.dump_after = quiet.stop_after = NULL;
+  compile_programs(&c, l, &quiet, o->training);
+  for (int k = 0; k < c.n_programs; k++)
+    how->workspace[c.programs[k]->kind] = workspace_bytes(c.schedules[k], l->unit->dims, extents, o->f64);
+  how->n_workspaces = c.n_programs;
   compile_free(&c);
-  return EXIT_DONE;
 }
 
 static int compare(const loaded *l, const options *o, const report_options *how) {
@@ -97,37 +107,34 @@ static int compare(const loaded *l, const options *o, const report_options *how)
   return found ? EXIT_WRONG_INPUT : EXIT_DONE;
 }
 
-static int report(const loaded *l, const options *o) {
-  int n = dim_symbol_count(l->unit->dims);
-  int64_t *extents = xcalloc((size_t)n + 1, sizeof *extents);
+static int report(const loaded *l, const options *o, const int64_t *extents, int n) {
   report_options how = {.f64 = o->f64, .training = o->training && l->model->training};
-  int code = EXIT_WRONG_USAGE;
-  if (assign_dims(l, o, extents, n)) {
-    if (o->dims.len) {
-      how.extents = extents;
-      how.n_extents = n;
-    }
-    if (o->expect) {
-      code = compare(l, o, &how);
-    } else {
-      strbuf out = {0};
-      report_print(l->model, format_of(o), &how, &out);
-      fputs(strbuf_text(&out), stdout);
-      strbuf_free(&out);
-      code = EXIT_DONE;
-      if (o->dims.len && format_of(o) == REPORT_TABLE && all_given(l->model, extents))
-        code = print_workspace(l, o, extents);
-    }
+  if (o->training && !how.training)
+    fprintf(stderr, "nlmc: model %s has no train block: these are the figures of a prediction\n",
+            l->model->name);
+  if (o->dims.len && all_given(l->model, extents)) {
+    how.extents = extents;
+    how.n_extents = n;
+    measure_workspaces(l, o, extents, &how);
   }
-  free(extents);
-  return code;
+  if (o->expect)
+    return compare(l, o, &how);
+  strbuf out = {0};
+  report_print(l->model, format_of(o), &how, &out);
+  fputs(strbuf_text(&out), stdout);
+  strbuf_free(&out);
+  return EXIT_DONE;
 }
 
 static int run(const options *o) {
   loaded l;
   int code = load_model(&l, o, o->words.data[0]);
-  if (code == EXIT_DONE)
-    code = report(&l, o);
+  if (code == EXIT_DONE) {
+    int n = dim_symbol_count(l.unit->dims);
+    int64_t *extents = xcalloc((size_t)n + 1, sizeof *extents);
+    code = assign_dims(&l, o, extents, n) ? report(&l, o, extents, n) : EXIT_WRONG_INPUT;
+    free(extents);
+  }
   load_free(&l);
   return code;
 }

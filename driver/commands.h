@@ -5,4 +5,6 @@
 
 extern const command command_build, command_shapes, command_emit, command_check, command_fmt, command_help;
 
+int help_command(const command *c); // usage and options, to standard output
+
 #endif

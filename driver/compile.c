@@ -1,6 +1,7 @@
 #include "driver/compile.h"
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 double seconds_now(void) {
@@ -64,13 +65,14 @@ int compile_code(compiled *c, const loaded *l, const options *o, const strbuf *w
                          .weights = weights && weights->len ? weights->data : NULL,
                          .weights_bytes = weights ? weights->len : 0};
   double start = seconds_now();
-  c->module = codegen_model(l->model, c->inputs, c->schedules, c->n_programs, l->unit->dims, &how, &error);
+  c->module = codegen_model(l->model, c->inputs, (const schedule *const *)c->schedules, c->n_programs,
+                            l->unit->dims, &how, &error);
   c->times.codegen += seconds_now() - start;
   if (!c->module)
     fprintf(stderr, "nlmc: %s\n", strbuf_text(&error));
   strbuf_free(&config);
   strbuf_free(&error);
-  return c->module ? EXIT_DONE : EXIT_WRONG_INPUT;
+  return c->module ? EXIT_DONE : EXIT_WRONG_USAGE;
 }
 
 static void print_time(const char *what, double seconds) {
@@ -88,8 +90,10 @@ void compile_print_times(const compiled *c) {
 
 void compile_free(compiled *c) {
   codegen_free(c->module);
-  for (int k = 0; k < c->n_programs; k++)
+  for (int k = 0; k < c->n_programs; k++) {
+    schedule_free(c->schedules[k]);
     program_free(c->programs[k]);
+  }
   if (c->inputs)
     program_inputs_free(c->inputs);
   *c = (compiled){0};
@@ -110,6 +114,34 @@ int write_output(const char *path, const strbuf *bytes) {
   return failed ? EXIT_WRONG_INPUT : EXIT_DONE;
 }
 
+int refuse_overwriting(const loaded *l, const options *o, const char *output) {
+  struct stat result, read;
+  if (!strcmp(output, "-") || stat(output, &result) != 0)
+    return EXIT_DONE;
+  const char *const *paths;
+  size_t n = load_dependencies(l->unit, &paths);
+  for (size_t k = 0; k <= n; k++) {
+    const char *path = k < n ? paths[k] : o->weights;
+    if (!path || stat(path, &read) != 0 || read.st_dev != result.st_dev || read.st_ino != result.st_ino)
+      continue;
+    fprintf(stderr, "nlmc: the result would replace %s, which was read; name another file with -o\n", path);
+    return EXIT_WRONG_USAGE;
+  }
+  return EXIT_DONE;
+}
+
+int say_stopped(const options *o) {
+  fprintf(stderr, "nlmc: stopped after the pass '%s'; nothing is written\n", o->stop_after);
+  return EXIT_DONE;
+}
+
+int write_code(const compiled *c, codegen_output kind, const char *path) {
+  int failed = codegen_write(c->module, kind, path);
+  if (failed)
+    fprintf(stderr, "nlmc: cannot write %s: %s\n", path, strerror(-failed));
+  return failed ? EXIT_WRONG_INPUT : EXIT_DONE;
+}
+
 static void put_make_path(strbuf *out, const char *path) {
   for (; *path; path++) {
     if (*path == ' ' || *path == '#')
@@ -120,24 +152,27 @@ static void put_make_path(strbuf *out, const char *path) {
   }
 }
 
-int write_depfile(const loaded *l, const options *o, const char *output) {
+int write_depfile_of(const char *const *paths, size_t n, const options *o, const char *output) {
   if (!o->depfile)
     return EXIT_DONE;
-  const char *const *paths;
-  size_t n = load_dependencies(l->unit, &paths);
   strbuf out = {0};
   put_make_path(&out, output);
   strbuf_putc(&out, ':');
-  for (size_t k = 0; k < n; k++) {
+  for (size_t k = 0; k <= n; k++) {
+    const char *path = k < n ? paths[k] : o->weights;
+    if (!path || !strcmp(path, "-"))
+      continue;
     strbuf_putc(&out, ' ');
-    put_make_path(&out, paths[k]);
-  }
-  if (o->weights) {
-    strbuf_putc(&out, ' ');
-    put_make_path(&out, o->weights);
+    put_make_path(&out, path);
   }
   strbuf_putc(&out, '\n');
   int code = write_output(o->depfile, &out);
   strbuf_free(&out);
   return code;
+}
+
+int write_depfile(const loaded *l, const options *o, const char *output) {
+  const char *const *paths;
+  size_t n = load_dependencies(l->unit, &paths);
+  return write_depfile_of(paths, n, o, output);
 }

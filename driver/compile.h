@@ -13,16 +13,18 @@ typedef struct timings {
 typedef struct compiled {
   program_inputs *inputs;
   program *programs[PROGRAM_KINDS];
-  const schedule *schedules[PROGRAM_KINDS];
+  schedule *schedules[PROGRAM_KINDS];
   int n_programs;
   codegen_module *module; // NULL until compile_code, or when --stop-after ended the pipeline
   timings times;
 } compiled;
 
 // Lowers the programs a command needs (prediction; with `training` and a train block also evaluation and
-// gradients) and runs the passes. Dumps go to standard output. False when --stop-after ended it.
+// gradients) and runs the passes. Dumps go to standard output. False when --stop-after ended it: the programs
+// are there as they were then.
 bool compile_programs(compiled *c, const loaded *l, const options *o, bool training);
-// Generates code; `weights`: image to embed or NULL. EXIT_DONE or EXIT_WRONG_INPUT (message printed).
+// Generates code; `weights`: image to embed or NULL. EXIT_DONE, or EXIT_WRONG_USAGE after a message about an
+// unknown CPU or target.
 int compile_code(compiled *c, const loaded *l, const options *o, const strbuf *weights);
 void compile_print_times(const compiled *c);
 void compile_free(compiled *c);
@@ -31,8 +33,15 @@ void compile_free(compiled *c);
 void config_print(const model *m, const program_inputs *inputs, strbuf *out);
 // The C header that goes with an object file.
 void header_print(const model *m, const program_inputs *inputs, const options *o, strbuf *out);
-// Writes make's rule "output: sources" when --depfile asks for it.
+// Writes make's rule "output: files read" when --depfile asks for it.
 int write_depfile(const loaded *l, const options *o, const char *output);
+int write_depfile_of(const char *const *paths, size_t n, const options *o, const char *output);
+// Exit code 2 after a message when a result would replace a file that was read.
+int refuse_overwriting(const loaded *l, const options *o, const char *output);
+// Says on standard error that --stop-after left nothing to write. EXIT_DONE.
+int say_stopped(const options *o);
+// The module as a file, or a message.
+int write_code(const compiled *c, codegen_output kind, const char *path);
 // Reads --weights into `image` after checking that it is a safetensors file that fits the model.
 int read_weights_image(const loaded *l, const options *o, strbuf *image);
 // "imdb.nlm" and ".o" -> "imdb.o"

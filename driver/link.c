@@ -1,5 +1,6 @@
 #include "driver/link.h"
 #include "driver/options.h"
+#include "driver/temporary.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,8 +30,8 @@ const char *runtime_archive(void) {
   if (n > 0) {
     self[n] = 0;
     char *slash = strrchr(self, '/');
-    *slash =
-        0; // the build tree keeps nlmc in driver/ and the library in runtime/; an installation bin/ and lib/
+    *slash = 0;
+    // The build tree keeps nlmc in driver/ and the library in runtime/; an installation in bin/ and lib/.
     snprintf(folder, sizeof folder, "%s/../runtime", self);
     if (find_archive(path, sizeof path, folder))
       return path;
@@ -50,9 +51,13 @@ static int run_program(const char *const *argv) {
   int report[2];
   if (pipe(report))
     return -1;
+  fflush(stdout);
   pid_t child = fork();
-  if (child < 0)
+  if (child < 0) {
+    close(report[0]);
+    close(report[1]);
     return -1;
+  }
   if (!child) {
     close(report[0]);
     // The pipe closes by itself when the program starts.
@@ -65,7 +70,9 @@ static int run_program(const char *const *argv) {
   }
   close(report[1]);
   int error = 0, status;
-  ssize_t got = read(report[0], &error, sizeof error);
+  ssize_t got;
+  while ((got = read(report[0], &error, sizeof error)) < 0 && errno == EINTR) {
+  }
   close(report[0]);
   while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }
@@ -85,93 +92,145 @@ static int fail_to_start(const char *program, const char *package) {
   return EXIT_WRONG_INPUT;
 }
 
-static const char *c_compiler(void) {
+enum { MAX_WORDS = 32 };
+
+typedef struct command_line {
+  const char *words[MAX_WORDS];
+  int n;
+  char *split; // the words of CC
+} command_line;
+
+static void add_words(command_line *line, const char *const *words) {
+  for (; *words && line->n + 1 < MAX_WORDS; words++)
+    line->words[line->n++] = *words;
+}
+
+// CC may hold words of its own: "ccache gcc".
+static void add_c_compiler(command_line *line) {
   const char *cc = getenv("CC");
-  return cc && *cc && !strchr(cc, ' ') ? cc : "cc";
+  line->split = xstrdup(cc ? cc : "");
+  char *rest = line->split;
+  for (char *word; (word = strtok_r(rest, " \t", &rest)) && line->n < 8;)
+    line->words[line->n++] = word;
+  if (line->n == 0)
+    line->words[line->n++] = "cc";
+}
+
+static int fail_to_write(const char *path) {
+  fprintf(stderr, "nlmc: cannot write %s: %s\n", path, strerror(errno));
+  return EXIT_WRONG_INPUT;
+}
+
+static int copy_to_stdout(const char *path) {
+  char *bytes;
+  size_t n;
+  int failed = file_read_all(path, &bytes, &n);
+  if (!failed) {
+    failed = file_write_atomic("-", bytes, n);
+    free(bytes);
+  }
+  errno = -failed;
+  return failed ? fail_to_write("the result") : EXIT_DONE;
+}
+
+static int move_into_place(const char *temporary, const char *destination) {
+  if (!strcmp(destination, "-"))
+    return copy_to_stdout(temporary);
+  int fd = open(temporary, O_RDONLY | O_CLOEXEC);
+  bool stored = fd >= 0 && fsync(fd) == 0;
+  if (fd >= 0)
+    close(fd);
+  return stored && rename(temporary, destination) == 0 ? EXIT_DONE : fail_to_write(destination);
+}
+
+// Where the tool writes before its result is moved into place: beside it.
+static char *temporary_for(const char *destination) {
+  if (!strcmp(destination, "-"))
+    return temporary_file(".out");
+  strbuf name = {0};
+  strbuf_printf(&name, "%s.%ld.tmp", destination, (long)getpid());
+  return name.data;
 }
 
 // Runs the tool, which writes to `temporary`, and moves the result into place.
-static int run_to(const char *const *argv, const char *package, const char *temporary,
-                  const char *destination) {
-  int code = run_program(argv);
+static int run_to(command_line *line, const char *package, const char *temporary, const char *destination) {
+  line->words[line->n] = NULL;
+  int code = run_program(line->words);
   if (code < 0) {
-    unlink(temporary);
-    return fail_to_start(argv[0], package);
+    code = fail_to_start(line->words[0], package);
+  } else if (code) {
+    fprintf(stderr, "nlmc: '%s' ended with %d while making %s\n", line->words[0], code, destination);
+    code = EXIT_WRONG_INPUT;
+  } else {
+    code = move_into_place(temporary, destination);
   }
-  if (code) {
-    unlink(temporary);
-    fprintf(stderr, "nlmc: '%s' ended with %d while making %s\n", argv[0], code, destination);
-    return EXIT_WRONG_INPUT;
-  }
-  if (rename(temporary, destination)) {
-    fprintf(stderr, "nlmc: cannot write %s: %s\n", destination, strerror(errno));
-    unlink(temporary);
-    return EXIT_WRONG_INPUT;
-  }
-  return EXIT_DONE;
-}
-
-static char *temporary_beside(const char *path) {
-  size_t n = strlen(path) + 32;
-  char *name = xmalloc(n);
-  snprintf(name, n, "%s.%ld.tmp", path, (long)getpid());
-  return name;
+  unlink(temporary);
+  free(line->split);
+  return code;
 }
 
 static char *write_main(const char *symbol) {
-  char *path = xstrdup("/tmp/nlmc-XXXXXX.c");
-  int fd = mkstemps(path, 2);
-  FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-  if (!f) {
-    perror("nlmc: cannot make a temporary file");
-    free(path);
+  char *path = temporary_file(".c");
+  if (!path)
     return NULL;
-  }
-  fprintf(f,
-          "struct nlm_abi_model;\n"
-          "extern const struct nlm_abi_model %s;\n"
-          "int nlm_main(const struct nlm_abi_model *, int, char **);\n"
-          "int main(int argc, char **argv) { return nlm_main(&%s, argc, argv); }\n",
-          symbol, symbol);
-  fclose(f);
-  return path;
+  FILE *f = fopen(path, "w");
+  if (f)
+    fprintf(f,
+            "struct nlm_abi_model;\n"
+            "extern const struct nlm_abi_model %s;\n"
+            "int nlm_main(const struct nlm_abi_model *, int, char **);\n"
+            "int main(int argc, char **argv) { return nlm_main(&%s, argc, argv); }\n",
+            symbol, symbol);
+  if (f && fclose(f) == 0)
+    return path;
+  fail_to_write(path);
+  unlink(path);
+  free(path);
+  return NULL;
 }
 
 int link_executable(const char *object, const char *symbol, const char *executable) {
   const char *archive = runtime_archive();
   char *main_file = archive ? write_main(symbol) : NULL;
-  if (!main_file)
-    return EXIT_WRONG_INPUT;
-  char *temporary = temporary_beside(executable);
-  const char *argv[] = {c_compiler(),        "-O1",      main_file, object, archive, "-o", temporary,
-                        "-Wl,--gc-sections", "-pthread", "-ldl",    "-lm",  NULL};
-  int code = run_to(argv, "gcc", temporary, executable);
-  unlink(main_file);
+  char *temporary = main_file ? temporary_for(executable) : NULL;
+  int code = EXIT_WRONG_INPUT;
+  if (temporary) {
+    command_line line = {0};
+    add_c_compiler(&line);
+    add_words(&line, (const char *const[]){"-O1", main_file, object, archive, "-o", temporary,
+                                           "-Wl,--gc-sections", "-pthread", "-ldl", "-lm", NULL});
+    code = run_to(&line, "gcc", temporary, executable);
+  }
+  if (main_file)
+    unlink(main_file);
   free(main_file);
   free(temporary);
   return code;
 }
 
 int link_archive(const char *object, const char *archive) {
-  char *temporary = temporary_beside(archive);
-  const char *argv[] = {"ar", "rcs", temporary, object, NULL};
-  int code = run_to(argv, "binutils", temporary, archive);
+  char *temporary = temporary_for(archive);
+  if (!temporary)
+    return EXIT_WRONG_INPUT;
+  unlink(temporary); // ar adds to what is there
+  command_line line = {0};
+  add_words(&line, (const char *const[]){"ar", "rcsD", temporary, object, NULL});
+  int code = run_to(&line, "binutils", temporary, archive);
   free(temporary);
   return code;
 }
 
 int link_shared(const char *object, const char *library) {
   const char *archive = runtime_archive();
-  if (!archive)
+  char *temporary = archive ? temporary_for(library) : NULL;
+  if (!temporary)
     return EXIT_WRONG_INPUT;
-  char *temporary = temporary_beside(library);
-  const char *argv[] = {c_compiler(), "-shared",
-                        object,       "-Wl,--whole-archive",
-                        archive,      "-Wl,--no-whole-archive",
-                        "-o",         temporary,
-                        "-pthread",   "-ldl",
-                        "-lm",        NULL};
-  int code = run_to(argv, "gcc", temporary, library);
+  command_line line = {0};
+  add_c_compiler(&line);
+  add_words(&line,
+            (const char *const[]){"-shared", object, "-Wl,--whole-archive", archive, "-Wl,--no-whole-archive",
+                                  "-o", temporary, "-pthread", "-ldl", "-lm", NULL});
+  int code = run_to(&line, "gcc", temporary, library);
   free(temporary);
   return code;
 }

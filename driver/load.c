@@ -26,14 +26,19 @@ const registries *runtime_registries(void) {
   return &all;
 }
 
-static void print_diagnostics(const options *o, diags *d) {
+static bool prints_result(const options *o) {
+  return o->command->bit & (COMMAND_SHAPES | COMMAND_EMIT);
+}
+
+void print_diagnostics(const options *o, diags *d) {
   strbuf out = {0};
   bool json = o->diagnostics && !strcmp(o->diagnostics, "json");
   if (json)
     diags_print_json(d, &out);
   else
     diags_print_text(d, &out, isatty(STDERR_FILENO));
-  fputs(strbuf_text(&out), json ? stdout : stderr);
+  bool aside = !json || (prints_result(o) && !diags_errors(d));
+  fputs(strbuf_text(&out), aside ? stderr : stdout);
   strbuf_free(&out);
 }
 
@@ -46,7 +51,7 @@ static const char *suggest_model(const unit *u, const char *name) {
   return near;
 }
 
-static void pick_model(loaded *l, const options *o, const char *path) {
+static void pick_model(loaded *l, const options *o, const char *path, diags *d) {
   span nowhere = {0};
   unit *u = l->unit;
   for (size_t k = 0; o->model && k < u->models.len; k++)
@@ -54,44 +59,36 @@ static void pick_model(loaded *l, const options *o, const char *path) {
       l->model = u->models.data[k];
   if (!o->model && u->models.len == 1)
     l->model = u->models.data[0];
-  if (l->model || diags_errors(l->diags))
+  if (l->model || diags_errors(d))
     return;
   if (o->model) {
-    diag *d = diag_error(l->diags, nowhere, "%s has no model '%s'", path, o->model);
+    diag *g = diag_error(d, nowhere, "%s has no model '%s'", path, o->model);
     const char *near = suggest_model(u, o->model);
     if (near)
-      diag_help(d, "did you mean '%s'?", near);
+      diag_help(g, "did you mean '%s'?", near);
     return;
   }
-  diag *d = diag_error(l->diags, nowhere, "%s holds %zu models", path, u->models.len);
+  diag *g = diag_error(d, nowhere, "%s holds %zu models", path, u->models.len);
   for (size_t k = 0; k < u->models.len; k++)
-    diag_note(d, u->models.data[k]->at, "model %s", u->models.data[k]->name);
-  diag_help(d, "choose one with --model NAME");
+    diag_note(g, u->models.data[k]->at, "model %s", u->models.data[k]->name);
+  diag_help(g, "choose one with --model NAME");
 }
 
-static void read_file(loaded *l, const options *o, const char *path) {
-  l->diags = diags_new();
-  l->unit = unit_new(l->diags);
+void read_models(loaded *l, const options *o, const char *path, diags *d) {
+  *l = (loaded){.unit = unit_new(d)};
   load_options how = {o->definitions.data, o->definitions.len, runtime_registries()};
   load_models(l->unit, path, &how);
-}
-
-static int finish(loaded *l, const options *o) {
-  print_diagnostics(o, l->diags);
-  return diags_errors(l->diags) ? EXIT_WRONG_INPUT : EXIT_DONE;
-}
-
-int load_file(loaded *l, const options *o, const char *path) {
-  *l = (loaded){0};
-  read_file(l, o, path);
-  return finish(l, o);
+  bool needs_one = o->command->bit & (COMMAND_BUILD | COMMAND_SHAPES | COMMAND_EMIT);
+  if (needs_one || o->model)
+    pick_model(l, o, path, d);
 }
 
 int load_model(loaded *l, const options *o, const char *path) {
-  *l = (loaded){0};
-  read_file(l, o, path);
-  pick_model(l, o, path);
-  return finish(l, o);
+  diags *d = diags_new();
+  read_models(l, o, path, d);
+  l->diags = d;
+  print_diagnostics(o, d);
+  return diags_errors(d) ? EXIT_WRONG_INPUT : EXIT_DONE;
 }
 
 void load_free(loaded *l) {

@@ -5,17 +5,21 @@
 #include "ir/train.h"
 
 typedef struct loaded {
-  diags *diags;
+  diags *diags; // of load_model, else NULL
   unit *unit;
   model *model; // the one model that a command works on, or NULL (load_file)
 } loaded;
 
-// Reads a file, binds train blocks, prints diagnostics (text on standard error, JSON on standard output).
-// Returns EXIT_DONE or EXIT_WRONG_INPUT; `l` is to be released either way.
-int load_file(loaded *l, const options *o, const char *path);
-// The same, then picks the model: the file's only one, or --model.
+// Reads a file and checks it all, train blocks included, into `d`; prints nothing. `l` is to be released
+// before `d` is, and after its diagnostics are printed.
+void read_models(loaded *l, const options *o, const char *path, diags *d);
+// The same for the one model that a command works on, the file's only one or --model, and prints what there
+// is to say. EXIT_DONE or EXIT_WRONG_INPUT; `l` is to be released either way.
 int load_model(loaded *l, const options *o, const char *path);
 void load_free(loaded *l);
+// Text on standard error, in colours on a terminal. With --diagnostics json one array on standard output, or
+// on standard error where the command's result goes to standard output.
+void print_diagnostics(const options *o, diags *d);
 
 // The runtime's optimizers, metrics and callbacks as the binder wants them.
 const registries *runtime_registries(void);

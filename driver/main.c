@@ -27,8 +27,7 @@ static int unknown_command(const char *word) {
 
 int main(int argc, char **argv) {
   if (argc < 2) {
-    options none = {.command = &command_help};
-    command_help.run(&none);
+    fputs("nlmc: a command is needed; 'nlmc help' lists them, for example: nlmc build FILE.nlm\n", stderr);
     return EXIT_WRONG_USAGE;
   }
   if (!strcmp(argv[1], "--version")) {
@@ -40,7 +39,9 @@ int main(int argc, char **argv) {
   if (!c)
     return unknown_command(word);
   options o = {.command = c};
-  int code = options_parse(&o, argc - 2, argv + 2) ? c->run(&o) : EXIT_WRONG_USAGE;
+  int code = !options_parse(&o, argc - 2, argv + 2) ? EXIT_WRONG_USAGE
+             : o.help                               ? help_command(c)
+                                                    : c->run(&o);
   options_free(&o);
   if (code == EXIT_DONE && (fflush(stdout) || ferror(stdout))) {
     perror("nlmc: standard output");

@@ -6,10 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Options that every command takes that reads files, so that one set of them serves all.
+enum { COMMON = 1 << 8 };
+
 typedef struct option_spec {
   const char *name;  // "--cpu", "-D"
   const char *value; // what stands for the value in help; NULL: a flag
-  unsigned commands;
+  unsigned commands; // that it means something to, whose help lists it
   const char *doc;
   bool (*set)(options *o, const char *text);
 } option_spec;
@@ -29,7 +32,6 @@ static bool complain(const char *format, const char *word) {
 SETTER(output)
 SETTER(weights)
 SETTER(depfile)
-SETTER(prefix)
 SETTER(expect)
 SETTER(cpu)
 SETTER(target)
@@ -102,6 +104,16 @@ static bool set_disable_pass(options *o, const char *text) {
   return true;
 }
 
+// What stands before the symbol must keep it a name of C.
+static bool set_prefix(options *o, const char *text) {
+  o->prefix = text;
+  bool good = *text && !(*text >= '0' && *text <= '9');
+  for (const char *c = text; *c; c++)
+    good = good &&
+           (*c == '_' || (*c >= '0' && *c <= '9') || (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z'));
+  return good || complain("--prefix needs letters, digits and '_', as names in C, found '%s'", text);
+}
+
 static bool split_assignment(const char *text, char **name, const char **assigned) {
   const char *equals = strchr(text, '=');
   if (!equals || equals == text)
@@ -130,15 +142,15 @@ static bool set_dim(options *o, const char *text) {
   errno = 0;
   long long n = strtoll(assigned, &end, 10);
   vec_push(&o->dims, ((dim_assignment){name, n}));
-  if (errno || end == assigned || *end || n < 1)
-    return complain("--dim needs a positive whole number, found '%s'", text);
+  if (errno || end == assigned || *end || n < 1 || n > ARG_LARGEST_SIZE)
+    return complain("--dim needs a whole number from 1 to 500000000, found '%s'", text);
   return true;
 }
 
 static const option_spec specs[] = {
     {"-o", "FILE", COMMAND_COMPILES, "where the result goes; - is standard output", set_output},
-    {"-D", "NAME=VALUE", COMMAND_READS, "overrides a constant of the source", set_definition},
-    {"--model", "NAME", COMMAND_READS, "which model of a file that holds several", set_model},
+    {"-D", "NAME=VALUE", COMMON | COMMAND_RESOLVES, "overrides a constant of the source", set_definition},
+    {"--model", "NAME", COMMON | COMMAND_RESOLVES, "which model of a file that holds several", set_model},
     {"--weights", "FILE", COMMAND_COMPILES, "places these weights inside", set_weights},
     {"--training", NULL, COMMAND_SHAPES | COMMAND_EMIT, "training too, not prediction alone", set_training},
     {"--prefix", "P", COMMAND_EMIT, "put before the exported symbol", set_prefix},
@@ -150,15 +162,16 @@ static const option_spec specs[] = {
     {"--expect", "FILE.json", COMMAND_SHAPES, "compares with a stored report; a difference exits with 1",
      set_expect},
     {"--check", NULL, COMMAND_FMT, "only tells whether the layout is canonical", set_check},
-    {"--cpu", "native|NAME", COMMAND_COMPILES, "CPU to generate code for", set_cpu},
-    {"--target", "TRIPLE", COMMAND_COMPILES, "machine to generate code for", set_target},
-    {"--dtype", "f32|f64", COMMAND_COMPILES | COMMAND_SHAPES, "type of real numbers", set_dtype},
-    {"--diagnostics", "text|json", COMMAND_READS | COMMAND_FMT, "how errors are written", set_diagnostics},
-    {"--dump-before", "PASS", COMMAND_COMPILES, "prints the program before a pass", set_dump_before},
-    {"--dump-after", "PASS", COMMAND_COMPILES, "prints the program after a pass", set_dump_after},
-    {"--stop-after", "PASS", COMMAND_COMPILES, "compiles no further than this pass", set_stop_after},
-    {"--disable-pass", "PASS", COMMAND_COMPILES, "leaves an optional pass out", set_disable_pass},
-    {"--time-passes", NULL, COMMAND_COMPILES, "how long each part of the compilation took", set_time_passes},
+    {"--cpu", "native|NAME", COMMON | COMMAND_COMPILES, "CPU to generate code for", set_cpu},
+    {"--target", "TRIPLE", COMMON | COMMAND_COMPILES, "machine to generate code for", set_target},
+    {"--dtype", "f32|f64", COMMON | COMMAND_COMPILES | COMMAND_SHAPES, "type of real numbers", set_dtype},
+    {"--diagnostics", "text|json", COMMON | COMMAND_READS, "how errors are written", set_diagnostics},
+    {"--dump-before", "PASS", COMMON | COMMAND_COMPILES, "prints the program before a pass", set_dump_before},
+    {"--dump-after", "PASS", COMMON | COMMAND_COMPILES, "prints the program after a pass", set_dump_after},
+    {"--stop-after", "PASS", COMMON | COMMAND_COMPILES, "compiles no further than this pass", set_stop_after},
+    {"--disable-pass", "PASS", COMMON | COMMAND_COMPILES, "leaves an optional pass out", set_disable_pass},
+    {"--time-passes", NULL, COMMON | COMMAND_COMPILES, "how long each part of the compilation took",
+     set_time_passes},
 };
 enum { N_SPECS = sizeof specs / sizeof *specs };
 
@@ -180,7 +193,9 @@ static const option_spec *find_spec(const char *word, unsigned commands, const c
   *given = NULL;
   for (size_t k = 0; k < N_SPECS; k++) {
     size_t n = strlen(specs[k].name);
-    if (!(specs[k].commands & commands) || strncmp(word, specs[k].name, n))
+    bool taken =
+        (specs[k].commands & commands) || ((specs[k].commands & COMMON) && (commands & COMMAND_READS));
+    if (!taken || strncmp(word, specs[k].name, n))
       continue;
     bool is_short = specs[k].name[1] != '-';
     if (word[n] == 0)
@@ -216,7 +231,8 @@ static bool count_words(const options *o) {
   const command *c = o->command;
   if (o->words.len >= c->min_words && o->words.len <= c->max_words)
     return true;
-  fprintf(stderr, "nlmc: '%s' got %zu file names or words; usage: %s\n", c->name, o->words.len, c->usage);
+  fprintf(stderr, "nlmc: '%s' got %zu word%s; usage: %s\n", c->name, o->words.len,
+          o->words.len == 1 ? "" : "s", c->usage);
   return false;
 }
 
@@ -233,7 +249,11 @@ bool options_parse(options *o, int argc, char **argv) {
       only_words = true;
       continue;
     }
-    if (!strncmp(word, "-O", 2) && (o->command->bit & COMMAND_COMPILES)) {
+    if (!strcmp(word, "--help") || !strcmp(word, "-h")) {
+      o->help = true;
+      return true;
+    }
+    if (!strncmp(word, "-O", 2) && (o->command->bit & COMMAND_READS)) {
       if (!set_opt_level(o, word))
         return false;
       continue;

@@ -22,7 +22,7 @@ typedef struct options {
   VEC(definition) definitions;
   VEC(dim_assignment) dims;
   int opt_level;
-  bool f64, training, time_passes, check;
+  bool f64, training, time_passes, check, help;
 } options;
 
 // Commands as bits, for the option table.
@@ -34,7 +34,8 @@ enum {
   COMMAND_FMT = 1 << 4,
   COMMAND_HELP = 1 << 5,
   COMMAND_COMPILES = COMMAND_BUILD | COMMAND_EMIT,
-  COMMAND_READS = COMMAND_BUILD | COMMAND_SHAPES | COMMAND_EMIT | COMMAND_CHECK,
+  COMMAND_RESOLVES = COMMAND_BUILD | COMMAND_SHAPES | COMMAND_EMIT | COMMAND_CHECK,
+  COMMAND_READS = COMMAND_RESOLVES | COMMAND_FMT,
 };
 
 typedef struct command {

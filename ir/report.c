@@ -53,6 +53,11 @@ size_t report_weight_bytes(const report *r) {
   return r->o->f64 ? 8 : 4;
 }
 
+const char *report_workspace_name(int kind) {
+  static const char *const names[] = {"prediction", "evaluation", "training"};
+  return names[kind];
+}
+
 static double tensor_bytes(const report *r, const tensor *t) {
   if (t->type == TENSOR_TEXT)
     return 0;

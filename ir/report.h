@@ -14,6 +14,9 @@ typedef struct report_options {
   const int64_t *extents;
   int n_extents;
   bool training; // FLOP of a training step (needs model.training), else of a prediction
+  // Bytes of workspace by program kind, the first n_workspaces of them; -1: more than 64 bits hold.
+  int64_t workspace[3];
+  int n_workspaces;
 } report_options;
 
 // Named dimensions of the model, in the order in which layers first show them. Returns how many; `list` may

@@ -137,6 +137,10 @@ void report_put_json(const report *r, strbuf *out) {
     put_layer(r, &r->rows.data[i], out);
   }
   strbuf_printf(out,
-                "],\n \"total_params\": %lld, \"trainable_params\": %lld, \"non_trainable_params\": %lld}\n",
+                "],\n \"total_params\": %lld, \"trainable_params\": %lld, \"non_trainable_params\": %lld",
                 (long long)r->params, (long long)r->trainable, (long long)(r->params - r->trainable));
+  for (int k = 0; k < r->o->n_workspaces; k++)
+    strbuf_printf(out, "%s\"%s\": %lld", k ? ", " : ",\n \"workspace_bytes\": {", report_workspace_name(k),
+                  (long long)r->o->workspace[k]);
+  strbuf_puts(out, r->o->n_workspaces ? "}}\n" : "}\n");
 }

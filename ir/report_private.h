@@ -31,6 +31,7 @@ size_t report_inputs(const application *app, const tensor **list);
 void report_put_bytes(double bytes, strbuf *out);
 void report_put_count(int64_t n, strbuf *out); // with thousands commas
 size_t report_weight_bytes(const report *r);   // of one number
+const char *report_workspace_name(int kind);   // by program_kind
 
 void report_put_table(const report *r, strbuf *out);
 void report_put_json(const report *r, strbuf *out);

@@ -62,6 +62,14 @@ static void put_shapes(const report *r, const application *app, strbuf *out) {
   }
 }
 
+// Whole numbers up to what 64 bits hold, in powers of ten beyond.
+static void put_large_count(double n, strbuf *out) {
+  if (n < 9e18)
+    report_put_count((int64_t)n, out);
+  else
+    strbuf_printf(out, "%.3g", n);
+}
+
 static void add_row(table_lines *lines, const report *r, const report_row *row) {
   const layer *l = row->layer;
   for (size_t a = 0; a < l->applications.len; a++) {
@@ -70,8 +78,8 @@ static void add_row(table_lines *lines, const report *r, const report_row *row) 
     if (a == 0) {
       strbuf_printf(&line.cells[COLUMN_LAYER], "%s (%s)", l->name, l->def->name);
       report_put_count(row->params, &line.cells[COLUMN_PARAMS]);
-      report_put_count((int64_t)row->bytes, &line.cells[COLUMN_BYTES]);
-      report_put_count((int64_t)row->flops, &line.cells[COLUMN_FLOP]);
+      put_large_count(row->bytes, &line.cells[COLUMN_BYTES]);
+      put_large_count(row->flops, &line.cells[COLUMN_FLOP]);
     } else {
       strbuf_printf(&line.cells[COLUMN_LAYER], "  %s, used again", l->name);
     }
@@ -122,8 +130,17 @@ static void put_totals(const report *r, strbuf *out) {
   for (size_t i = 0; i < r->rows.len; i++)
     flops += r->rows.data[i].flops;
   strbuf_puts(out, r->o->training && r->m->training ? "FLOP of a training step: " : "FLOP of a prediction: ");
-  report_put_count((int64_t)flops, out);
+  put_large_count(flops, out);
   strbuf_putc(out, '\n');
+  for (int k = 0; k < r->o->n_workspaces; k++) {
+    strbuf_printf(out, "Workspace for %s: ", report_workspace_name(k));
+    if (r->o->workspace[k] < 0) {
+      strbuf_puts(out, "more than 64 bits hold\n");
+      continue;
+    }
+    report_put_count(r->o->workspace[k], out);
+    strbuf_puts(out, " bytes\n");
+  }
 }
 
 void report_put_table(const report *r, strbuf *out) {
