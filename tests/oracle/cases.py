@@ -19,6 +19,7 @@ class Case:
     loss_weights: dict = dataclasses.field(default_factory=dict)
     rows: int = ROWS
     batch_size: int = 8
+    definitions: str = ""       # blocks and cells in front of the model
     soft_targets: bool = False  # categorical targets that are distributions instead of one-hot rows
 
 

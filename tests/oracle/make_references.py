@@ -25,6 +25,7 @@ import zlib
 import numpy as np
 import torch
 
+import cases_of_cells
 import cases_of_layers
 import cases_of_sequences
 import cross_check
@@ -68,7 +69,8 @@ def source_of(case):
             lines.append("loss_weights = {%s}" % ", ".join(f"{n}: {w}" for n, w in case.loss_weights.items()))
     lines += [f"epochs     = {EPOCHS}", f"batch_size = {case.batch_size}"]
     body = "\n  ".join(lines)
-    return f"model {case.name} {{\n{case.source.lstrip(chr(10))}\n}}\n\ntrain {case.name} {{\n  {body}\n}}\n"
+    definitions = case.definitions.strip() + "\n\n" if case.definitions else ""
+    return f"{definitions}model {case.name} {{\n{case.source.lstrip(chr(10))}\n}}\n\ntrain {case.name} {{\n  {body}\n}}\n"
 
 
 def has_accuracy(case):
@@ -191,6 +193,7 @@ def main():
     cross_check.run()
     cases_of_layers.all_layer_cases()
     cases_of_sequences.all_sequence_cases()
+    cases_of_cells.all_cell_cases()
     wanted = sys.argv[1:] or sorted(CASES)
     manifest = HERE / "cases.json"
     known = {c["name"]: c for c in json.loads(manifest.read_text())["cases"]} if manifest.exists() else {}
