@@ -123,12 +123,11 @@ int command_info(int argc, char **argv, const struct nlm_abi_model *model) {
     return EXIT_WRONG_USAGE;
   loaded_model m;
   strbuf error = {0};
-  if (model_open(&m, model, &error)) {
-    int code = cli_fail(model, "%s", strbuf_text(&error));
-    strbuf_free(&error);
+  int code = model_open(&m, model, &error) ? cli_fail(model, "%s", strbuf_text(&error)) : EXIT_DONE;
+  strbuf_free(&error);
+  if (code != EXIT_DONE)
     return code;
-  }
-  int code = load_weights(&m, &weights, export != NULL);
+  code = load_weights(&m, &weights, export != NULL);
   if (code == EXIT_DONE && export)
     code = export_vectors(&m, export);
   else if (code == EXIT_DONE)
