@@ -68,6 +68,7 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
   c[C_SHRINKS] = shrinkage(a, (double)t) < 0.9999; // clear of rounding
 }
 
+// A zero gradient adds 0: that turns the -0 of a vanished mean into the 0 of the dense step.
 #define DEFINE_ADAM(suffix, real, root)                                                                      \
   OPTIMIZER_CLONES static void amsgrad_##suffix(real *restrict w, real *const *s, const real *restrict g,    \
                                                 int64_t n, const real *c) {                                  \
@@ -94,7 +95,7 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
       w[k] -= alpha * m[k] / (root(v[k]) + epsilon);                                                         \
     }                                                                                                        \
     for (int64_t k = 0; !g && k < n; k++) {                                                                  \
-      m[k] = b1 * m[k];                                                                                      \
+      m[k] = b1 * m[k] + 0;                                                                                  \
       v[k] = b2 * v[k];                                                                                      \
       w[k] -= alpha * m[k] / (root(v[k]) + epsilon);                                                         \
     }                                                                                                        \
@@ -125,7 +126,7 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
         real alpha = c[j * OPTIMIZER_CONSTANTS + C_ALPHA];                                                   \
         moved = j + 1 < settles;                                                                             \
         for (int64_t k = 0; k < CHUNK; k++) {                                                                \
-          cm[k] = b1 * cm[k];                                                                                \
+          cm[k] = b1 * cm[k] + 0;                                                                            \
           cv[k] = b2 * cv[k];                                                                                \
           real now = cw[k] - alpha * cm[k] / (root(cv[k]) + epsilon);                                        \
           moved |= now != cw[k];                                                                             \
@@ -134,7 +135,7 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
       }                                                                                                      \
       for (; j < count; j++)                                                                                 \
         for (int64_t k = 0; k < CHUNK; k++) {                                                                \
-          cm[k] = b1 * cm[k];                                                                                \
+          cm[k] = b1 * cm[k] + 0;                                                                            \
           cv[k] = b2 * cv[k];                                                                                \
         }                                                                                                    \
       for (int64_t k = 0; k < size; k++) {                                                                   \
