@@ -17,7 +17,7 @@ long quiet_locks(void) {
   return atomic_load(&locks);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || !defined(__GLIBC__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
 int quiet_counting(void) {
   return 0;
 }
