@@ -199,8 +199,8 @@ nlm_status model_open(loaded_model *m, const struct nlm_abi_model *abi, strbuf *
     read_config(&r);
   else
     wrong(&r, where.text);
-  strbuf_puts(error, strbuf_text(&found));
   if (found.len) {
+    strbuf_puts(error, strbuf_text(&found));
     model_close(m);
     status = NLM_ERROR_VERSION;
   }

@@ -129,6 +129,8 @@ static bool read_callback(trainer *t, const weights_file *file, size_t index, st
   text += n;
   for (int k = 0; k < CALLBACK_NUMBERS; k++, text = at)
     c->numbers[k] = strtod(text, &at);
+  if (!t->model->abi->n_params)
+    return true;
   snprintf(weights, sizeof weights, "callback/%zu/%s", index, t->model->abi->params[0].name);
   if (weights_find(file, weights)) {
     free(c->weights);
