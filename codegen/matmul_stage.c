@@ -151,7 +151,7 @@ static gemm_operands operands_at(routine *r, const matmul_code *c, LLVMValueRef 
 
 // The products' rows, numbered through the batch, are cut into blocks; a block may touch several products.
 static work_split split_matmul(routine *r, const matmul_code *c) {
-  enum { ROW_UNIT = 32, PRODUCT_GRAIN = 1 << 19 };
+  enum { ROW_UNIT = 32, PRODUCT_GRAIN = 1 << 20 };
   const matmul_extents *x = &c->x;
   program_code *pc = c->pc;
   const dim *rows = dim_mul(pc->dims, x->batch, x->m);

@@ -160,7 +160,7 @@ typedef struct work_split {
 } work_split;
 // rows per block is a multiple of `unit`; at least `grain` work a block.
 work_split split_work(routine *r, const dim *rows, const dim *work, int64_t grain, int64_t unit);
-enum { GRAIN = 1 << 15, MOST_BLOCKS = 64 }; // enough blocks to balance, few enough to hand out cheaply
+enum { GRAIN = 1 << 17, MOST_BLOCKS = 64 }; // enough blocks to balance, few enough to hand out cheaply
 void split_range(routine *r, const work_split *split, LLVMValueRef block, LLVMValueRef *begin,
                  LLVMValueRef *end);
 // Runs a body over all blocks, at once when there is only one.

@@ -165,8 +165,8 @@ int main(int argc, char **argv) {
   static const struct {
     int64_t rows, columns;
     bool symbolic;
-  } sizes[] = {{5, 1, false},  {1, 3, false}, {0, 7, false}, {6, 17, false},  {5, 33, false},
-               {4, 64, false}, {7, 5, true},  {3, 40, true}, {700, 37, false}};
+  } sizes[] = {{5, 1, false},  {1, 3, false}, {0, 7, false}, {6, 17, false},   {5, 33, false},
+               {4, 64, false}, {7, 5, true},  {3, 40, true}, {700, 37, false}, {4000, 37, false}};
   int failed = 0;
   for (size_t k = 0; k < sizeof groups / sizeof *groups; k++)
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
