@@ -12,7 +12,8 @@
 set -eu
 
 minimum_per_section=200 # smaller sections are left out
-test_share=5            # one source package in this many is for testing
+test_share=5            # one source package in this many is for testing ...
+test_remainder=3        # ... the one whose hash leaves this remainder
 
 here=$(cd "$(dirname "$0")" && pwd)
 folder=${1:-$here/data}
@@ -102,13 +103,13 @@ awk '
   file == 2 && /^Description-md5: / { digest = field(); next }
 ' "$scratch/translations" "$scratch/packages" | sort -t "$(printf '\t')" -k 1,1 -k 2,2 -k 3,3 -k 4 >"$scratch/rows"
 
-awk -F '\t' -v minimum="$minimum_per_section" -v share="$test_share" -v out="$scratch" '
+awk -F '\t' -v minimum="$minimum_per_section" -v share="$test_share" -v remainder="$test_remainder" -v out="$scratch" '
   function row() { return $3 "\t" $4 }
   FNR == 1 { file++ }
   file == 1 { rows[$3]++; next }
   FNR == 1 { print "label\ttext" >(out "/train.tsv"); print "label\ttext" >(out "/test.tsv") }
   rows[$3] >= minimum {
-    if ($1 % share == 0) print row() >(out "/test.tsv")
+    if ($1 % share == remainder) print row() >(out "/test.tsv")
     else print row() >(out "/train.tsv")
   }
 ' "$scratch/rows" "$scratch/rows"
