@@ -21,9 +21,10 @@ struct thread_pool {
   pthread_mutex_t lock;
   pthread_cond_t wake, done;
   job job;
+  bool open;                // under the lock: the job may still be joined
+  atomic_int joined;        // changed under the lock: workers that joined the job and have not left it
   atomic_ullong generation; // counts jobs
   atomic_llong next;        // block to be taken
-  atomic_int busy;          // workers still on this job
   atomic_bool stop;
 };
 
@@ -60,13 +61,19 @@ static void *worker(void *argument) {
   denormals_flush();
   unsigned long long seen = 0;
   while (wait_for_job(p, seen)) {
-    seen = atomic_load_explicit(&p->generation, memory_order_acquire);
-    work(p, &p->job);
-    if (atomic_fetch_sub_explicit(&p->busy, 1, memory_order_acq_rel) == 1) {
-      pthread_mutex_lock(&p->lock);
+    pthread_mutex_lock(&p->lock);
+    seen = atomic_load(&p->generation);
+    bool joins = p->open;
+    job j = p->job;
+    atomic_fetch_add(&p->joined, joins);
+    pthread_mutex_unlock(&p->lock);
+    if (!joins)
+      continue;
+    work(p, &j);
+    pthread_mutex_lock(&p->lock);
+    if (atomic_fetch_sub(&p->joined, 1) == 1)
       pthread_cond_signal(&p->done);
-      pthread_mutex_unlock(&p->lock);
-    }
+    pthread_mutex_unlock(&p->lock);
   }
   return NULL;
 }
@@ -123,17 +130,22 @@ void pool_run(thread_pool *p, void (*body)(void *env, int64_t block), void *env,
     return;
   }
   pthread_mutex_lock(&p->lock);
-  p->job = (job){body, env, blocks};
+  job j = {body, env, blocks};
+  p->job = j;
+  p->open = true;
   atomic_store(&p->next, 0);
-  atomic_store(&p->busy, p->threads - 1);
   atomic_fetch_add(&p->generation, 1);
   pthread_cond_broadcast(&p->wake);
   pthread_mutex_unlock(&p->lock);
-  work(p, &p->job);
-  for (int k = 0; k < SPINS && atomic_load_explicit(&p->busy, memory_order_acquire); k++)
+  work(p, &j);
+  // No block is left: whoever has not joined by now need not be waited for.
+  pthread_mutex_lock(&p->lock);
+  p->open = false;
+  pthread_mutex_unlock(&p->lock);
+  for (int k = 0; k < SPINS && atomic_load_explicit(&p->joined, memory_order_acquire); k++)
     sched_yield();
   pthread_mutex_lock(&p->lock);
-  while (atomic_load(&p->busy))
+  while (atomic_load(&p->joined))
     pthread_cond_wait(&p->done, &p->lock);
   pthread_mutex_unlock(&p->lock);
 }
