@@ -42,7 +42,8 @@ done
 
 echo "== object file"
 cp "$source/tests/package/imdb.nlm" "$source/tests/package/sizes.nlm" "$source/examples/c-api/app.c" \
-  "$source/examples/c-api/threads.c" "$source/tests/package/clash.c" .
+  "$source/examples/c-api/threads.c" "$source/tests/package/clash.c" \
+  "$source/tests/package/quiet.c" "$source/tests/api/quiet_counters.c" "$source/tests/api/quiet_counters.h" .
 "$nlmc" shapes imdb.nlm --format json | "$make_weights" imdb.safetensors 50
 "$nlmc" emit obj imdb.nlm --weights imdb.safetensors -o imdb.o
 
@@ -56,6 +57,7 @@ printf 'good good\n\nw4 bad w17 unheard\nGOOD, w49!\n' >lines
   cc -Wall -Werror app.c imdb.o $flags -o app
   cc -Wall -Werror threads.c imdb.o $flags -o threads
   cc -Wall -Werror clash.c imdb.o $flags -o clash
+  cc -Wall -Werror quiet.c quiet_counters.c imdb.o $flags -o quiet
 }
 expect_lean ./app
 ./app <lines >app.out
@@ -66,6 +68,7 @@ for n in 1 3; do
 done
 ./clash >clash.out || fail "clash ended badly"
 grep -q '^done 0$' clash.out || fail "clash printed $(cat clash.out)"
+./quiet || fail "predictions are not quiet, or depend on the batch"
 mkdir bare
 "$nlmc" emit obj imdb.nlm -o bare/imdb.o
 # shellcheck disable=SC2086
