@@ -28,6 +28,29 @@ node *lower_weight(lowering *lw, const layer *l, const char *local) {
   ICE("layer '%s' has no weight '%s'", l->name, local);
 }
 
+static program_root *assignment(const program *p, int index) {
+  for (size_t i = 0; i < p->roots.len; i++)
+    if (p->roots.data[i].role == ROOT_ASSIGN && p->roots.data[i].index == index)
+      return &p->roots.data[i];
+  return NULL;
+}
+
+node *lower_state(lowering *lw, const layer *l, const char *local) {
+  node *param = lower_weight(lw, l, local);
+  const program_root *assigned = assignment(lw->program, (int)param->i[0]);
+  return assigned ? assigned->value : param;
+}
+
+void lower_assign(lowering *lw, const layer *l, const char *local, node *next) {
+  const node *param = lower_weight(lw, l, local);
+  INVARIANT(lw->training && shape_equal(&param->shape, &next->shape));
+  program_root *assigned = assignment(lw->program, (int)param->i[0]);
+  if (assigned)
+    assigned->value = next;
+  else
+    program_add_root(lw->program, ROOT_ASSIGN, (int)param->i[0], next);
+}
+
 lowered lowered_dense_value(node *data) {
   return (lowered){.data = data, .layout = LAYOUT_DENSE};
 }

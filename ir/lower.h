@@ -51,6 +51,11 @@ lowered lower_input(lowering *lw, const application *app, int k);
 lowered lower_value(lowering *lw, const tensor *t); // of any tensor made before, e.g. an initial_state
 void lower_set_output(lowering *lw, const application *app, int k, lowered value);
 node *lower_weight(lowering *lw, const layer *l, const char *local);
+// A weight that training changes by a rule of its layer's, not by a gradient (moving averages): its value
+// now, and the one it has after the step (PROGRAM_GRAD only; a later application of the layer then sees that
+// one).
+node *lower_state(lowering *lw, const layer *l, const char *local);
+void lower_assign(lowering *lw, const layer *l, const char *local, node *value);
 // INT [B, T] mask of a tensor whose mask state is VALID, or NULL. (Dense; for packing use lowered.pack.)
 node *lower_mask(lowering *lw, const tensor *t);
 // For a layer that defines a mask: INT [B, T], nonzero = valid, of the tensor that is its own mask source. To
@@ -98,8 +103,9 @@ typedef enum {
   ROOT_GRAD,        // index: weight; dense gradient
   ROOT_GRAD_IDS,    // index: weight; INT [D] distinct rows that ROOT_GRAD_ROWS [D, F...] speaks of
   ROOT_GRAD_ROWS,
-  ROOT_TOUCH, // index: weight; INT [D]: rows about to be read (only in PROGRAM_GRAD, before any gather)
-  ROOT_PROBE, // index: tensor id; any layer's output for `predict --layer`
+  ROOT_TOUCH,  // index: weight; INT [D]: rows about to be read (only in PROGRAM_GRAD, before any gather)
+  ROOT_PROBE,  // index: tensor id; any layer's output for `predict --layer`
+  ROOT_ASSIGN, // index: weight, not trainable; its value after the step, of its shape
 } root_role;
 
 typedef struct program_root {

@@ -89,10 +89,14 @@ static void widen_over_partners(schedule *s) {
   }
 }
 
-static void keep_gradients(const program *p, schedule *s) {
+static bool read_after_run(root_role role) {
+  return role == ROOT_GRAD || role == ROOT_GRAD_IDS || role == ROOT_GRAD_ROWS || role == ROOT_ASSIGN;
+}
+
+static void keep_results(const program *p, schedule *s) {
   for (size_t k = 0; k < p->roots.len; k++) {
     const program_root *r = &p->roots.data[k];
-    if (r->role != ROOT_GRAD && r->role != ROOT_GRAD_IDS && r->role != ROOT_GRAD_ROWS)
+    if (!read_after_run(r->role))
       continue;
     int index = s->buffer_of[r->value->id];
     INVARIANT(index >= 0);
@@ -107,7 +111,7 @@ static void run(compilation *c) {
     touch_kernel(&l, &c->schedule->kernels.data[k]);
   }
   widen_over_partners(c->schedule);
-  keep_gradients(c->program, c->schedule);
+  keep_results(c->program, c->schedule);
 }
 
 const pass pass_memory = {

@@ -219,12 +219,23 @@ void session_destroy(session *s) {
   *s = (session){0};
 }
 
+static void assign_parameters(session *s, const struct nlm_abi_program *p) {
+  for (int64_t k = 0; k < p->n_assignments; k++) {
+    const struct nlm_abi_assignment *a = &p->assignments[k];
+    size_t bytes = (size_t)(s->model->params[a->param].elements * s->model->real_bytes);
+    memcpy(s->frame.params[a->param], s->frame.workspace + s->frame.offsets[a->buffer], bytes);
+  }
+}
+
 int64_t session_run(session *s, int64_t kind) {
   const struct nlm_abi_program *p = session_program(s->model, kind);
   s->frame.context = s;
   s->frame.calls = s->blas ? &session_calls : &calls_without_blas;
   s->frame.offsets = s->offsets[kind];
-  return p->entry(&s->frame);
+  int64_t status = p->entry(&s->frame);
+  if (status == NLM_STATUS_OK)
+    assign_parameters(s, p);
+  return status;
 }
 
 gradient_view session_gradient(const session *s, int64_t index) {

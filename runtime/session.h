@@ -56,7 +56,8 @@ bool session_plan(session *s, unsigned programs, const int64_t *dims, void *work
 // Whether the current layout serves these dimensions.
 bool session_fits(const session *s, unsigned programs, const int64_t *dims);
 
-// Runs a program with frame and dims as set; returns its status code (nlm_abi_status).
+// Runs a program with frame and dims as set; returns its status code (nlm_abi_status). When a NLM_GRAD run is
+// done, the parameters that it assigns (moving averages) have their new values.
 int64_t session_run(session *s, int64_t kind);
 
 // A gradient after a NLM_GRAD run: rows == -1 for a dense one.

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define NLM_ABI_VERSION 1
+#define NLM_ABI_VERSION 2
 #define NLM_ABI_MAGIC INT64_C(0x314c444d4d4c4e) // "NLMMDL1"
 
 #define NLM_UNIQUE_SCRATCH(n) (16 * (n) + 16384)
@@ -73,6 +73,11 @@ enum nlm_abi_init { NLM_INIT_ZEROS, NLM_INIT_ONES, NLM_INIT_CONSTANT, NLM_INIT_U
   F(I64, int64_t, ids_buffer) /* workspace slot of int32 ids [D], distinct; -1: dense */                     \
   F(I64, int64_t, count)      /* expression for D; -1: dense */
 
+// A parameter that a NLM_GRAD program computes anew (moving averages): the runtime copies it when the program is done.
+#define NLM_ABI_ASSIGNMENT_FIELDS(F)                                                                         \
+  F(I64, int64_t, param)                                                                                     \
+  F(I64, int64_t, buffer) /* workspace slot of its new value */
+
 enum nlm_abi_program_kind { NLM_INFER, NLM_EVALUATE, NLM_GRAD, NLM_PROGRAMS };
 struct nlm_frame;
 typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 when done
@@ -84,7 +89,9 @@ typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 
   F(I64, int64_t, n_kernels)                                                                                 \
   F(PTR, const struct nlm_abi_kernel *, kernels)                                                             \
   F(I64, int64_t, n_gradients)                                                                               \
-  F(PTR, const struct nlm_abi_gradient *, gradients)
+  F(PTR, const struct nlm_abi_gradient *, gradients)                                                         \
+  F(I64, int64_t, n_assignments)                                                                             \
+  F(PTR, const struct nlm_abi_assignment *, assignments)
 
 #define NLM_ABI_MODEL_FIELDS(F)                                                                              \
   F(I64, int64_t, magic)                                                                                     \
@@ -145,6 +152,7 @@ NLM_ABI_DEFINE(nlm_abi_param, NLM_ABI_PARAM_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_buffer, NLM_ABI_BUFFER_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_kernel, NLM_ABI_KERNEL_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_gradient, NLM_ABI_GRADIENT_FIELDS)
+NLM_ABI_DEFINE(nlm_abi_assignment, NLM_ABI_ASSIGNMENT_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_program, NLM_ABI_PROGRAM_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_model, NLM_ABI_MODEL_FIELDS)
 NLM_ABI_DEFINE(nlm_frame, NLM_ABI_FRAME_FIELDS)
