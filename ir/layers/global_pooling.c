@@ -10,18 +10,28 @@ const arg_spec global_pooling_args[] = {{.name = "data_format",
                                         {.name = "keepdims",
                                          .kinds = ARG_BOOL,
                                          .default_text = "false",
-                                         .doc = "keep the time axis, with extent 1"},
+                                         .doc = "keep the pooled axes, with extent 1"},
                                         {0}};
 
-bool global_pooling_build(layer_call *call) {
+static bool build(layer_call *call, int rank, const char *needs) {
   const tensor *x = call->inputs[0];
-  if (!call_expect_numbers(call, x) || !call_expect_rank(call, x, 3, 3, "(batch, time, features)"))
+  if (!call_expect_numbers(call, x) || !call_expect_rank(call, x, rank, rank, needs))
     return false;
-  shape s = shape_of(2, x->shape.d[0], x->shape.d[2]);
-  if (layer_arg_bool(call->layer, "keepdims"))
-    s = shape_of(3, x->shape.d[0], dim_const(call->model->unit->dims, 1), x->shape.d[2]);
+  shape s = x->shape;
+  for (int k = 1; k < rank - 1; k++)
+    s.d[k] = dim_const(call->model->unit->dims, 1);
+  if (!layer_arg_bool(call->layer, "keepdims"))
+    s = shape_of(2, x->shape.d[0], x->shape.d[rank - 1]);
   call_output(call, s, TENSOR_REAL);
   return true;
+}
+
+bool global_pooling_build(layer_call *call) {
+  return build(call, 3, "(batch, time, features)");
+}
+
+bool global_pooling_build_2d(layer_call *call) {
+  return build(call, 4, "(batch, height, width, channels)");
 }
 
 node *global_pooling_segment(graph *g, op_code op, lowered x, double empty) {

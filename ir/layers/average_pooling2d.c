@@ -1,0 +1,25 @@
+#include "ir/layers/pooling.h"
+#include <math.h>
+
+static const arg_spec args[] = {POOLING_ARGS(NULL)};
+
+static const char *const examples[] = {
+    "model tiny {\n  input image: float[6, 5, 2]\n  output y = image -> Conv2D(2, 2) -> AveragePooling2D((2, "
+    "3), strides = 2, padding = same) -> Flatten() -> Dense(1)\n}\n",
+    NULL};
+
+const layer_def average_pooling2d_layer = {
+    .name = "AveragePooling2D",
+    .snake = "average_pooling2d",
+    .doc = "Mean of each feature over windows of height and width; padding does not count.",
+    .group = "pooling",
+    .args = args,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .masks = MASKS_DESTROY,
+    .mask_advice = pooling_mask_advice,
+    .check = pooling_check_2d,
+    .build = pooling_build,
+    .lower = pooling_lower_average,
+    .examples = examples,
+};

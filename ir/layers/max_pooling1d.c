@@ -1,0 +1,26 @@
+#include "ir/layers/pooling.h"
+#include <math.h>
+
+static const arg_spec args[] = {POOLING_ARGS("2")};
+
+static const char *const examples[] = {
+    "model tiny {\n  input x: float[time, 3]\n  output y = x -> Dense(4) "
+    "-> MaxPooling1D(3, strides = 2, padding = same) -> GlobalAveragePooling1D()\n}\n",
+    "model tiny {\n  input x: float[7, 3]\n  output y = x -> MaxPooling1D() -> Flatten() -> Dense(1)\n}\n",
+    NULL};
+
+const layer_def max_pooling1d_layer = {
+    .name = "MaxPooling1D",
+    .snake = "max_pooling1d",
+    .doc = "Largest value of each feature over windows along the time axis.",
+    .group = "pooling",
+    .args = args,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .masks = MASKS_DESTROY,
+    .mask_advice = pooling_mask_advice,
+    .check = pooling_check_1d,
+    .build = pooling_build,
+    .lower = pooling_lower_max,
+    .examples = examples,
+};
