@@ -13,15 +13,16 @@ static report_format format_of(const options *o) {
   return !strcmp(o->format, "json") ? REPORT_JSON : !strcmp(o->format, "dot") ? REPORT_DOT : REPORT_SVG;
 }
 
-// Extents by symbol number from --dim; false after a message for a name that the model does not have.
-static bool assign_dims(const loaded *l, const options *o, int64_t *extents, int n) {
+// Extents by symbol number from --dim, -1 where none is given. A name that the model does not have is told
+// and left out: one set of extents may serve several models.
+static void assign_dims(const loaded *l, const options *o, int64_t *extents, int n) {
   const dim *named[64];
+  const char *names[64];
   size_t n_named = model_dimensions(l->model, named, 64);
   n_named = n_named > 64 ? 64 : n_named;
   for (int k = 0; k < n; k++)
     extents[k] = -1;
   for (size_t k = 0; k < o->dims.len; k++) {
-    const char *names[64];
     bool found = false;
     for (size_t j = 0; j < n_named; j++) {
       names[j] = named[j]->name;
@@ -33,11 +34,9 @@ static bool assign_dims(const loaded *l, const options *o, int64_t *extents, int
     if (found)
       continue;
     const char *near = suggest(o->dims.data[k].name, names, n_named);
-    fprintf(stderr, "nlmc: model %s has no dimension '%s'", l->model->name, o->dims.data[k].name);
+    fprintf(stderr, "nlmc: warning: model %s has no dimension '%s'", l->model->name, o->dims.data[k].name);
     fprintf(stderr, near ? "; did you mean '%s'?\n" : "\n", near);
-    return false;
   }
-  return true;
 }
 
 // Concrete numbers need every dimension: says which ones are missing.
@@ -132,7 +131,8 @@ static int run(const options *o) {
   if (code == EXIT_DONE) {
     int n = dim_symbol_count(l.unit->dims);
     int64_t *extents = xcalloc((size_t)n + 1, sizeof *extents);
-    code = assign_dims(&l, o, extents, n) ? report(&l, o, extents, n) : EXIT_WRONG_INPUT;
+    assign_dims(&l, o, extents, n);
+    code = report(&l, o, extents, n);
     free(extents);
   }
   load_free(&l);

@@ -1,6 +1,7 @@
 // Blocks: made with parameters, applied to tensors. Every instance has layers of its own; an instance that is
 // applied twice shares them.
 #include "frontend/resolve_private.h"
+#include "support/intern.h"
 #include <ctype.h>
 #include <string.h>
 
@@ -32,6 +33,15 @@ static int param_index(const param_list *params, const char *name) {
     if (strcmp(params->items[i]->name, name) == 0)
       return (int)i;
   return -1;
+}
+
+static const char *suggest_param(const param_list *params, const char *name) {
+  VEC(const char *) names = {0};
+  for (size_t i = 0; i < params->count; i++)
+    vec_push(&names, params->items[i]->name);
+  const char *near = suggest(name, names.data, names.len);
+  vec_free(&names);
+  return near;
 }
 
 static void give(context *c, given *g, const char *what, int index, const ast_arg *arg, result r) {
@@ -77,7 +87,10 @@ static void bind_given(context *c, given *g, const char *what, const expr *call,
       give(c, g, what, index, arg, parameter_result(c, arg->value, tensors));
       continue;
     }
-    if (arg->name)
+    const char *near = arg->name ? suggest_param(g->params, arg->name) : NULL;
+    if (near)
+      diag_error(d, arg->name_at, "%s has no argument '%s'; did you mean '%s'?", what, arg->name, near);
+    else if (arg->name)
       diag_error(d, arg->name_at, "%s has no argument '%s'", what, arg->name);
     else
       diag_error(d, arg->value->at, "%s takes %zu argument%s here", what, g->params->count,

@@ -117,6 +117,8 @@ void call_shape_error(layer_call *call, const tensor *input, const char *needs) 
   diag *d = call_error(call, "%s got a tensor of shape %s; it needs %s", call->layer->def->name,
                        shape_text(call->model, &input->shape), needs);
   explain_axes(call, d, input);
+  if (input->type == TENSOR_INT && input->shape.rank == 2)
+    diag_help(d, "Embedding or OneHot makes features of word numbers");
 }
 
 bool call_expect_numbers(layer_call *call, const tensor *input) {

@@ -2,6 +2,7 @@
 #include "support/intern.h"
 #include "support/vec.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 size_t args_count(const arg_spec *specs) {
@@ -138,6 +139,12 @@ static void report_wrong_mode(binding *b, const arg_spec *spec, const value *v) 
   strbuf_free(&modes);
 }
 
+static bool is_number_text(const char *text) {
+  char *end;
+  strtod(text, &end);
+  return end > text && !*end;
+}
+
 static void report_wrong_kind(binding *b, const arg_spec *spec, const value *v) {
   bool word = v->kind == VALUE_NAME || v->kind == VALUE_STRING;
   if ((spec->kinds & ARG_MODE) && word) {
@@ -154,6 +161,8 @@ static void report_wrong_kind(binding *b, const arg_spec *spec, const value *v) 
                        strbuf_text(&found));
   if (v->kind == VALUE_NAME && (spec->kinds & ARG_STRING))
     diag_help(g, "write it in quotes: \"%s\"", v->text);
+  if (v->kind == VALUE_STRING && (spec->kinds & (ARG_INT | ARG_FLOAT)) && is_number_text(v->text))
+    diag_help(g, "write it without quotes: %s", v->text);
   if (v->kind == VALUE_FLOAT && (spec->kinds & ARG_INT) && v->number == floor(v->number) &&
       fabs(v->number) < 1e15)
     diag_help(g, "write it without a fraction: %.0f", v->number);
