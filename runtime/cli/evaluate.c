@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { BATCH_SIZE = 32 }; // Keras's for evaluation
+
 typedef struct evaluate_options {
   data_words data;
   const char *weights, *format;
@@ -41,7 +43,7 @@ static bool parse(evaluate_options *o, int argc, char **argv, const struct nlm_a
        .min = 1,
        .max = 1 << 20,
        .placeholder = "N",
-       .help = "rows at a time (default: the train block's)"},
+       .help = "rows at a time (default: 32, as in Keras; a masked loss is a mean of batches)"},
       {.name = "--threads",
        .kind = OPTION_INT,
        .to = &o->threads,
@@ -118,8 +120,6 @@ static int run(evaluate_options *o, loaded_model *m, const data_request *request
   const char *weights = o->weights ? o->weights : model_default_weights(m);
   if (!m->training || !session_program(m->abi, NLM_EVALUATE))
     return cli_fail(m->abi, "the model has no train block, so it has no loss to measure");
-  if (!o->batch_size)
-    o->batch_size = m->training->batch_size;
   bool fine = model_load_weights(m, weights, WEIGHTS_READ_ONLY, &error) == NLM_OK;
   bool opened = fine && data_prepare(m, request, &data, &messages);
   fine = opened && data_bind_classes(m, &data, false, &messages);
@@ -135,7 +135,7 @@ static int run(evaluate_options *o, loaded_model *m, const data_request *request
 }
 
 int command_evaluate(int argc, char **argv, const struct nlm_abi_model *abi) {
-  evaluate_options o = {.threads = cli_default_threads()};
+  evaluate_options o = {.batch_size = BATCH_SIZE, .threads = cli_default_threads()};
   data_request request = {0};
   loaded_model m = {0};
   strbuf error = {0};
