@@ -58,6 +58,8 @@ C" "$hand" tagger predict "bad good" fine
 expect 0 '{"labels": ["C", "B"], "probabilities": [{"A": 0.125, "B": 0.125, "C": 0.75}, {"A": 0.25, "B": 0.5, "C": 0.25}]}' \
   "$hand" tagger predict --format json "fine unheard"
 
+expect 0 "4 1" "$hand" speller predict "ab a?"
+
 # Tensors out: batches of unequal length are padded.
 expect 0 "" "$hand" tagger predict "bad good" fine --batch-size 1 --format npy --output out/
 expect 0 "[2, 2, 3] 0.125 0.75 0.125 0.75 0.125 0.125 0.125 0.125 0.75 0 0 0" "$npy" show out/tags.npy

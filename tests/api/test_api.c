@@ -180,6 +180,30 @@ static void a_label_for_each_token(void **state) {
   nlm_close(m);
 }
 
+// hand_bias, 0.5, is the scale: "ab" is 0.5 * (2 * 1 + 3 * 2) = 4.
+static void characters_of_words(void **state) {
+  (void)state;
+  static const char *const list[] = {"ab a?", "", "d  Dx bcd a"};
+  nlm_model *m = open_hand(SPELLER);
+  nlm_context *c = context_of(m, (nlm_limits){.batch = 3, .text_bytes = 40, .time = 4});
+  nlm_prediction p[3];
+  assert_int_equal(nlm_predict_texts(c, list, NULL, 3, p), NLM_OK);
+  assert_int_equal(p[0].count, 2);
+  assert_true(p[0].values[0] == 4 && p[0].values[1] == 1);
+  assert_int_equal(p[0].label_index, -1);
+  assert_true(p[0].probability == 4);
+  assert_int_equal(p[1].count, 0);
+  assert_int_equal(p[2].count, 4);
+  static const float sums[] = {2.5F, 3.5F, 13, 1};
+  assert_memory_equal(p[2].values, sums, sizeof sums);
+  assert_int_equal(nlm_predict_text(c, "a b c d a", SIZE_MAX, p), NLM_ERROR_LIMITS); // five words
+  assert_int_equal(nlm_predict_text(c, "a abcda", SIZE_MAX, p), NLM_ERROR_LIMITS);   // five characters
+  assert_int_equal(nlm_predict_text(c, "a abcd", SIZE_MAX, p), NLM_OK);
+  assert_true(p[0].values[1] == 0.5F * (2 + 6 + 12 + 20));
+  nlm_context_destroy(c);
+  nlm_close(m);
+}
+
 static void tensors(void **state) {
   (void)state;
   nlm_model *m = open_hand(MOOD);
@@ -306,6 +330,7 @@ int main(void) {
       cmocka_unit_test(long_texts),
       cmocka_unit_test(memory_of_the_caller),
       cmocka_unit_test(a_label_for_each_token),
+      cmocka_unit_test(characters_of_words),
       cmocka_unit_test(tensors),
       cmocka_unit_test(names_and_shapes),
       cmocka_unit_test(what_cannot_be_opened),
