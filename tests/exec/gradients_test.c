@@ -1,6 +1,7 @@
 // Gradients of every layer, function and loss against central differences, by the interpreter in double: of
 // the model's own loss, and of a weighted sum of all that a caller sees of its outputs. Dropout draws the
-// same numbers for every evaluation of the loss. Without dropout the loss of training is that of evaluation.
+// same numbers for every evaluation of the loss. Without dropout and statistics of the batch the loss of training is
+// that of evaluation.
 #include "tests/exec/results.h"
 #include "tests/reference/interp.h"
 #include <math.h>
@@ -54,7 +55,11 @@ static int check_weight(program *loss, feed *f, const results *gradients, size_t
   return !w->trainable && g;
 }
 
-static bool draws_numbers(const program *p) {
+// Random numbers, or statistics of the batch.
+static bool differs_from_prediction(const program *p) {
+  for (size_t k = 0; k < p->roots.len; k++)
+    if (p->roots.data[k].role == ROOT_ASSIGN)
+      return true;
   for (size_t k = 0; k < p->g->n_nodes; k++)
     if (p->g->nodes[k]->op == OP_RANDOM)
       return true;
@@ -62,7 +67,7 @@ static bool draws_numbers(const program *p) {
 }
 
 static int check_evaluation(const subject *s, const program *training, const feed *f, const char *what) {
-  if (draws_numbers(training))
+  if (differs_from_prediction(training))
     return 0;
   program *p = subject_lower(s, PROGRAM_EVALUATE, false);
   double evaluated = total_loss(p, f), trained = total_loss((program *)training, f);

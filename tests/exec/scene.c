@@ -107,6 +107,10 @@ static void fill_input(feed *f, const scene *sc, size_t k, uint64_t *state) {
   }
 }
 
+static bool is_variance(const weight *w) {
+  return strcmp(w->local, "moving_variance") == 0;
+}
+
 static void fill_params(feed *f, uint64_t *state) {
   const model *m = f->s->m;
   for (size_t k = 0; k < m->weights.len; k++) {
@@ -114,7 +118,7 @@ static void fill_params(feed *f, uint64_t *state) {
     f->param_counts[k] = n;
     f->params[k] = xcalloc(n + 1, sizeof(double));
     for (size_t i = 0; i < n; i++)
-      f->params[k][i] = 1.5 * number(state) - 0.75;
+      f->params[k][i] = 1.5 * number(state) - (is_variance(f->s->m->weights.data[k]) ? 0 : 0.75);
   }
 }
 
