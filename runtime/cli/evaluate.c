@@ -77,7 +77,8 @@ static void print_results(const evaluate_options *o, const train_logs *logs, siz
   strbuf_free(&out);
 }
 
-static bool measure(const evaluate_options *o, loaded_model *m, const prepared_data *data, strbuf *error) {
+static bool measure(const evaluate_options *o, loaded_model *m, const data_request *request,
+                    const prepared_data *data, strbuf *error) {
   session s;
   batcher b = {0};
   tally t = {0};
@@ -90,8 +91,11 @@ static bool measure(const evaluate_options *o, loaded_model *m, const prepared_d
     strbuf_puts(error, "there is not enough memory");
   s.pool = fine && o->threads > 1 ? pool_new((int)o->threads) : NULL;
   unsigned mode = denormals_flush();
-  fine = fine && batcher_init(&b, m, &s, data->data, &data->schema, true, error) &&
-         tally_init(&t, m, "", error) &&
+  fine = fine && batcher_init(&b, m, &s, data->data, &data->schema, true, error);
+  if (fine)
+    batcher_name_files(&b, request->inputs.data, request->inputs.len, request->targets.data,
+                       request->targets.len);
+  fine = fine && tally_init(&t, m, "", error) &&
          evaluate_rows(&t, &b, order, rows, (size_t)o->batch_size, profile, error);
   denormals_restore(mode);
   if (fine) {
@@ -124,7 +128,7 @@ static int run(evaluate_options *o, loaded_model *m, const data_request *request
   bool opened = fine && data_prepare(m, request, &data, &messages);
   fine = opened && data_bind_classes(m, &data, false, &messages);
   fputs(strbuf_text(&messages), stderr);
-  fine = fine && measure(o, m, &data, &error);
+  fine = fine && measure(o, m, request, &data, &error);
   if (!fine && error.len)
     cli_fail(m->abi, "%s", strbuf_text(&error));
   if (opened)

@@ -268,12 +268,15 @@ static void show_profile(const trainer *t) {
   strbuf_free(&table);
 }
 
-static bool run_trainer(train_run *r, trainer *t, batcher *training, batcher *validation) {
+static bool run_trainer(train_run *r, const data_request *request, trainer *t, batcher *training,
+                        batcher *validation) {
   const dataset *d = r->training.data, *v = r->validation.data;
   if (!trainer_init(t, r->m, &r->settings, &r->error) ||
       !batcher_init(training, r->m, &t->session, d, &r->training.schema, true, &r->error) ||
       (v && !batcher_init(validation, r->m, &t->session, v, &r->validation.schema, true, &r->error)))
     return false;
+  batcher_name_files(training, request->inputs.data, request->inputs.len, request->targets.data,
+                     request->targets.len);
   train_rows rows = {training, 0, r->split};
   train_rows held =
       v ? (train_rows){validation, 0, v->rows} : (train_rows){training, r->split, d->rows - r->split};
@@ -294,7 +297,7 @@ static int train(train_run *r, data_request *request) {
   trainer t = {0};
   batcher training = {0}, validation = {0};
   bool fine = make_settings(r) && read_beginning(r) && read_data(r, request) && set_parameters(r) &&
-              run_trainer(r, &t, &training, &validation);
+              run_trainer(r, request, &t, &training, &validation);
   if (fine && t.profile)
     show_profile(&t);
   if (fine && !r->options->quiet)

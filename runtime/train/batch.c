@@ -59,6 +59,7 @@ bool batcher_init(batcher *b, const loaded_model *m, session *s, const dataset *
   *b = (batcher){.model = m, .session = s, .data = d};
   b->columns = xcalloc(inputs + 1, sizeof *b->columns);
   b->encoded = xcalloc(inputs + 1, sizeof *b->encoded);
+  b->files = xcalloc(inputs + 1, sizeof *b->files);
   b->inputs = xcalloc(inputs + 1, sizeof *b->inputs);
   b->outputs = xcalloc(outputs + 1, sizeof *b->outputs);
   b->masks = xcalloc(outputs + 1, sizeof *b->masks);
@@ -73,6 +74,23 @@ bool batcher_init(batcher *b, const loaded_model *m, session *s, const dataset *
   return true;
 }
 
+static const char *path_of(const data_tensor *list, size_t count, const char *name) {
+  for (size_t k = 0; k < count; k++)
+    if (!strcmp(list[k].name, name))
+      return list[k].path;
+  return NULL;
+}
+
+void batcher_name_files(batcher *b, const data_tensor *inputs, size_t inputs_count,
+                        const data_tensor *targets, size_t targets_count) {
+  for (int64_t k = 0; k < b->model->abi->n_inputs; k++) {
+    const struct nlm_abi_tensor *t = &b->model->abi->inputs[k];
+    bool is_target = t->role >= NLM_ROLE_TARGET_INT;
+    b->files[k] =
+        is_target ? path_of(targets, targets_count, t->name) : path_of(inputs, inputs_count, t->name);
+  }
+}
+
 void batcher_free(batcher *b) {
   for (int64_t k = 0; b->model && k < b->model->abi->n_inputs; k++) {
     data_column_free(b->encoded[k]);
@@ -84,6 +102,7 @@ void batcher_free(batcher *b) {
   }
   free(b->columns);
   free(b->encoded);
+  free(b->files);
   free(b->inputs);
   free(b->outputs);
   free(b->masks);
@@ -304,7 +323,9 @@ void batcher_describe_status(const batcher *b, strbuf *out) {
   size_t row = b->rows[at < (int64_t)b->count ? at : 0];
   const model_pipeline *p = pipeline_of(b->model, f->status_input);
   strbuf_printf(out, "%s '%s', row %zu", is_target ? "output" : "input", t->name, row);
-  if (b->data->row_file && b->data->row_line[row])
+  if (b->files[f->status_input])
+    strbuf_printf(out, " (%s)", b->files[f->status_input]);
+  else if (b->data->row_file && b->data->row_line[row])
     strbuf_printf(out, " (%s:%u)", b->data->row_file[row], b->data->row_line[row]);
   else if (b->data->row_file)
     strbuf_printf(out, " (%s)", b->data->row_file[row]);

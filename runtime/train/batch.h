@@ -31,6 +31,9 @@ typedef struct batcher {
 bool batcher_init(batcher *b, const loaded_model *m, session *s, const dataset *d, const model_schema *schema,
                   bool targets, strbuf *error);
 void batcher_free(batcher *b);
+// Tells which .npy files the tensors came from, for messages; the paths are borrowed.
+void batcher_name_files(batcher *b, const data_tensor *inputs, size_t inputs_count,
+                        const data_tensor *targets, size_t targets_count);
 // Sets dimensions, inputs, outputs and workspace for a set of programs (bits 1 << kind); rows [count] stay
 // borrowed until the next load. False and a sentence: rows that do not go together, or no memory.
 bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned programs, strbuf *error);
