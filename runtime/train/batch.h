@@ -22,8 +22,9 @@ typedef struct batcher {
   batch_buffer *inputs;                          // [n_inputs]
   batch_buffer *outputs, *masks;                 // [n_outputs]
   void **input_list, **output_list, **mask_list; // as frames take them
-  const size_t *rows;                            // of the current batch
-  size_t count;                                  // B
+  const char **files; // [n_inputs]: .npy files of tensor data, for messages; NULL where unknown
+  const size_t *rows; // of the current batch
+  size_t count;       // B
 } batcher;
 
 // `targets`: feed outputs too (training, evaluation). False and a sentence when the data cannot feed the
