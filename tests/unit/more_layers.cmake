@@ -1,1 +1,3 @@
 nlm_unit_test(test_convolution_values LIBS nlm_reference SOURCES small_model.c run_model.c)
+nlm_unit_test(test_normalization_values LIBS nlm_reference SOURCES small_model.c run_model.c)
+nlm_unit_test(test_shaping_values LIBS nlm_reference SOURCES small_model.c run_model.c)
