@@ -82,9 +82,18 @@ static bool reads_table_rows(const fusion *f, const node *matmul) {
          a->in[0]->op == OP_PARAM && a->in[1]->shape.rank == 1 && f->scan[matmul->id] < 0;
 }
 
+// Weights side by side: read as often as a weight is.
+static bool is_joined_weights(const node *n) {
+  for (int k = 0; k < n->n_in; k++)
+    if (n->in[k]->op != OP_PARAM)
+      return false;
+  return n->op == OP_CONCAT;
+}
+
 // Rows that an index or an addition makes from memory, at no more than a few loads an element.
 static bool is_light(const node *n, int depth) {
-  if (fusion_is_leaf(n) || is_scalar_leaf(n) || n->op == OP_MATMUL || n->op == OP_PART)
+  if (fusion_is_leaf(n) || is_scalar_leaf(n) || n->op == OP_MATMUL || n->op == OP_PART ||
+      is_joined_weights(n))
     return true;
   if (depth > 3 || (n->op != OP_GATHER && n->op != OP_BROADCAST && n->op != OP_ADD && n->op != OP_MUL))
     return false;
@@ -94,13 +103,21 @@ static bool is_light(const node *n, int depth) {
   return true;
 }
 
+static bool feeds_element_wise_work(const fusion *f, const node *n) {
+  for (int j = 0; j < f->n_users[n->id]; j++) {
+    const node *user = f->users[n->id][j];
+    if (!op_is_elementwise(user->op) && !(user->op == OP_SLICE && feeds_element_wise_work(f, user)))
+      return false;
+  }
+  return true;
+}
+
 // A sequence that only element-wise work of the body reads need not exist as a whole: each row is made when
 // its step needs it.
 static bool read_in_the_loop(const fusion *f, const scan_body *body, int k) {
   const node *parameter = body->seq_param[k];
-  for (int j = 0; j < f->n_users[parameter->id]; j++)
-    if (!op_is_elementwise(f->users[parameter->id][j]->op))
-      return false;
+  if (!feeds_element_wise_work(f, parameter))
+    return false;
   for (int j = 0; j < body->n_out; j++)
     if (body->out[j] == parameter)
       return false;
@@ -157,6 +174,8 @@ static bool must_have_memory(const node *n) {
   case OP_SCATTER:
   case OP_PART:
     return true;
+  case OP_CONCAT:
+    return is_joined_weights(n);
   default:
     return false;
   }

@@ -40,6 +40,16 @@ static void gather_facts(graph *g, const scan_body *body, body_facts *b) {
     b->used_by_step[body->next[k]->id] = true;
   for (int k = 0; k < body->n_out; k++)
     b->used_by_step[body->out[k]->id] = true;
+  // A slice costs nothing in the loop: what it is taken from leaves whole, as one sequence for all its
+  // slices.
+  for (size_t k = b->n; k-- > 0;) {
+    const node *n = b->nodes[k];
+    if (n->op != OP_SLICE || n->i[0] == 0 || !hoistable(b, n) || !(b->facts[n->id] & HAS_PRODUCT) ||
+        !b->used_by_step[n->id])
+      continue;
+    b->used_by_step[n->id] = false;
+    b->used_by_step[n->in[0]->id] = true;
+  }
 }
 
 static void facts_free(body_facts *b) {
