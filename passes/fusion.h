@@ -60,6 +60,9 @@ void work_free(work_list *list);
 // Gives every node with memory a buffer of `s`, whose kernels are in place.
 void buffers_assign(const fusion *f, schedule *s);
 
+// Fills in flops and bytes of every kernel.
+void schedule_estimate(const fusion *f, schedule *s);
+
 // Assembles the schedule (kernels in order, buffers) from the work of all scopes.
 schedule *schedule_assemble(const fusion *f, bool merge, bool epilogue);
 

@@ -39,6 +39,7 @@ static void run(compilation *c) {
   separate_roots(c->program);
   fusion *f = fusion_decide(c->program, c->fuse);
   c->schedule = schedule_assemble(f, c->fuse, c->fuse_epilogue);
+  schedule_estimate(f, c->schedule);
   fusion_free(f);
 }
 
