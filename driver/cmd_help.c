@@ -62,8 +62,11 @@ static int help_layer(const layer_def *def) {
   put_args(def->args, &out);
   if (layer_find(def->name))
     put_args(layer_common_args(), &out);
-  for (size_t k = 0; def->call_args && def->call_args[k]; k++)
-    strbuf_printf(&out, "%s  %s\n", k ? "" : "When applied\n", def->call_args[k]);
+  const char *heading = "When applied\n";
+  for (size_t k = 0; def->input_names && def->input_names[k]; k++, heading = "")
+    strbuf_printf(&out, "%s  %s\n", heading, def->input_names[k]);
+  for (size_t k = 0; def->call_args && def->call_args[k]; k++, heading = "")
+    strbuf_printf(&out, "%s  %s\n", heading, def->call_args[k]);
   strbuf_puts(&out, "\nExample\n");
   for (size_t k = 0; def->examples && def->examples[k] && !k; k++)
     strbuf_puts(&out, def->examples[k]);

@@ -243,17 +243,20 @@ static bool check_inputs(layer_call *call) {
 
 static bool check_call_names(layer_call *call) {
   const layer_def *def = call->layer->def;
+  const char *known_names[16];
   size_t n = 0;
-  while (def->call_args && def->call_args[n])
-    n++;
+  for (size_t k = 0; def->call_args && def->call_args[k]; k++)
+    known_names[n++] = def->call_args[k];
+  for (size_t k = 0; def->input_names && def->input_names[k]; k++)
+    known_names[n++] = def->input_names[k];
   for (int i = 0; i < call->app->n_call; i++) {
     const char *name = call->app->call_names[i];
     bool known = false;
     for (size_t k = 0; k < n; k++)
-      known = known || strcmp(def->call_args[k], name) == 0;
+      known = known || strcmp(known_names[k], name) == 0;
     if (known)
       continue;
-    const char *near = n ? suggest(name, def->call_args, n) : NULL;
+    const char *near = n ? suggest(name, known_names, n) : NULL;
     span at = call->app->call_values[i]->at;
     diags *d = call->model->unit->diags;
     if (near)
@@ -341,6 +344,55 @@ static bool run_build(layer_call *call) {
   return true;
 }
 
+static int input_named(const layer_def *def, const char *name) {
+  for (int k = 0; def->input_names && def->input_names[k]; k++)
+    if (strcmp(def->input_names[k], name) == 0)
+      return k;
+  return -1;
+}
+
+enum { MAX_NAMED_INPUTS = 8 };
+
+// Tensors given by name stand at their positions; `app` keeps the other call arguments. False after reporting
+// one that is no tensor, one given twice, or one that is missing in between.
+static bool place_named_inputs(application *app) {
+  const layer_def *def = app->layer->def;
+  diags *d = app->layer->model->unit->diags;
+  tensor *at[MAX_NAMED_INPUTS] = {0};
+  int n = app->n_inputs, kept = 0;
+  if (!def->input_names || n > MAX_NAMED_INPUTS)
+    return true;
+  for (int k = 0; k < n; k++)
+    at[k] = app->inputs[k];
+  for (int i = 0; i < app->n_call; i++) {
+    const char *name = app->call_names[i];
+    value *v = app->call_values[i];
+    int k = input_named(def, name);
+    if (k < 0 || v->kind == VALUE_NONE) {
+      app->call_names[kept] = name;
+      app->call_values[kept] = v;
+      kept += k < 0;
+      continue;
+    }
+    if (v->kind != VALUE_OBJECT || v->object_kinds || !v->object || at[k]) {
+      diag_error(d, v->at, at[k] ? "%s: '%s' is given twice" : "%s: '%s' must be a tensor", def->name, name);
+      return false;
+    }
+    at[k] = v->object;
+    n = k + 1 > n ? k + 1 : n;
+  }
+  app->n_call = kept;
+  for (int k = 0; k < n; k++)
+    if (!at[k]) {
+      diag_error(d, app->at, "%s needs '%s'", def->name, def->input_names[k]);
+      return false;
+    }
+  app->n_inputs = n;
+  app->inputs = ARENA_ARRAY(app->layer->model->unit->mem, tensor *, n);
+  memcpy(app->inputs, at, (size_t)n * sizeof *at);
+  return true;
+}
+
 application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const char *const *call_names,
                          value *const *call_values, int n_call, span at) {
   model *m = l->model;
@@ -355,14 +407,15 @@ application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const ch
   }
   if (m->cell)
     user_cell_adopt(m->cell, l);
+  bool placed = place_named_inputs(app);
   layer_take_name(l);
   layer_call call = {.layer = l,
                      .app = app,
                      .model = m,
                      .inputs = app->inputs,
-                     .n_inputs = n_inputs,
+                     .n_inputs = app->n_inputs,
                      .first = l->applications.len == 0};
-  if (has_poison(app) || !run_build(&call)) {
+  if (!placed || has_poison(app) || !run_build(&call)) {
     app->n_outputs = 1;
     app->outputs[0] = model_poison(m, at);
     return app;

@@ -41,8 +41,11 @@ struct layer_def {
   const char *group; // "recurrent", "core", "pooling", "merging", "text", ...
   const arg_spec *args;
   const char *const *call_args; // names accepted when applied besides tensors; NULL-terminated or NULL
-  int min_inputs, max_inputs;   // max -1: any number
-  bool spreads_list;            // Add()([a, b]) is Add()(a, b)
+  // Names of the tensors by position, for layers that take them by name too (`query = x`); NULL-terminated or
+  // NULL.
+  const char *const *input_names;
+  int min_inputs, max_inputs; // max -1: any number
+  bool spreads_list;          // Add()([a, b]) is Add()(a, b)
   mask_rule masks;
   const char *mask_advice;
   unsigned traits; // LAYER_*

@@ -55,6 +55,11 @@ void describe_bad_id(const session *s, int64_t first_row, char *text, size_t n) 
   const struct nlm_frame *f = &s->frame;
   const struct nlm_abi_tensor *t = &abi->inputs[f->status_input];
   int64_t step_items = 1, row_items = 1;
+  if (f->status_position < 0) {
+    snprintf(text, n, "input '%s': sequences of more than %lld steps have no place in its table of positions",
+             t->name, (long long)f->status_value);
+    return;
+  }
   for (int64_t k = 1; k < t->rank; k++) {
     int64_t extent = session_expression(abi, t->dims[k], s->dims, false);
     row_items *= extent;

@@ -317,6 +317,12 @@ static const model_pipeline *pipeline_of(const loaded_model *m, int64_t input) {
 void batcher_describe_status(const batcher *b, strbuf *out) {
   const struct nlm_frame *f = &b->session->frame;
   const struct nlm_abi_tensor *t = &b->model->abi->inputs[f->status_input];
+  if (f->status_position < 0) {
+    strbuf_printf(out,
+                  "input '%s': sequences of more than %lld steps have no place in its table of positions",
+                  t->name, (long long)f->status_value);
+    return;
+  }
   bool is_target = t->role >= NLM_ROLE_TARGET_INT;
   int64_t per_row = session_elements(b->model->abi, t, b->session->dims) / (int64_t)b->count;
   int64_t at = f->status_position / (per_row ? per_row : 1);

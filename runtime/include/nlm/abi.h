@@ -138,6 +138,8 @@ typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 
   F(I64, int64_t, status_position)                                                                           \
   F(I64, int64_t, status_value)
 
+// ID_RANGE with a negative status_position: the input's sequences are longer than status_value steps, the most
+// that a table of positions has.
 enum nlm_abi_status { NLM_STATUS_OK = 0, NLM_STATUS_ID_RANGE = 1 };
 
 #define NLM_ABI_C_FIELD(kind, type, name) type name;
