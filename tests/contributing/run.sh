@@ -128,4 +128,5 @@ while IFS="$tab" read -r line kind _; do
   runs=$((runs + 1))
 done <"$work/blocks/list"
 [ $runs -ge 6 ] || fail "1: only $runs blocks of commands were found"
+rm -rf "$tree"
 echo "run.sh: $(wc -l <"$work/blocks/list") blocks of CONTRIBUTING.md work"
