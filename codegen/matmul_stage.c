@@ -188,55 +188,6 @@ static LLVMValueRef emit_body(matmul_code *c) {
   return function;
 }
 
-static int gemm_call(const emitter *e) {
-  return e->real_kind == REAL_F32 ? RUNTIME_gemm_f32 : RUNTIME_gemm_f64;
-}
-
-static LLVMValueRef emit_blas(routine *r, const matmul_code *c, LLVMValueRef batch) {
-  emitter *e = r->e;
-  gemm_operands o = operands_at(r, c, batch, const_i64(e, 0), dim_value(r, c->x.m));
-  LLVMValueRef arguments[] = {frame_field(r, FRAME_context),
-                              const_i64(e, c->x.transpose_a),
-                              const_i64(e, c->x.transpose_b),
-                              o.m,
-                              o.n,
-                              o.k,
-                              o.a,
-                              o.lda,
-                              o.b,
-                              o.ldb,
-                              const_i64(e, 0),
-                              o.c,
-                              o.ldc};
-  return runtime_call(r, gemm_call(e), arguments, 13);
-}
-
-// Large products of training without gather or epilogue are the runtime's, when it has BLAS.
-static void run_products(routine *r, const matmul_code *c, LLVMValueRef body) {
-  enum { BLAS_WORK = 1 << 18 };
-  emitter *e = r->e;
-  work_split split = split_matmul(r, c);
-  bool plain = !c->st->a_table && !stage_has_epilogue(c->st);
-  if (c->pc->s->program->kind != PROGRAM_GRAD || !plain) {
-    run_blocks(r, body, split.blocks);
-    return;
-  }
-  LLVMValueRef m = dim_value(r, c->x.m), n = dim_value(r, c->x.n), k = dim_value(r, c->x.k);
-  LLVMValueRef work = emit_imul(e, emit_imul(e, m, n), k);
-  LLVMValueRef worth = emit_icompare(e, LLVMIntSGE, work, const_i64(e, BLAS_WORK));
-  LLVMValueRef given = emit_icompare(e, LLVMIntNE, runtime_function(r, gemm_call(e)), LLVMConstNull(e->ptr));
-  branch large;
-  loop l;
-  if_begin(e, &large, LLVMBuildAnd(e->builder, worth, given, ""), "large");
-  loop_begin(e, &l, "product", const_i64(e, 0), dim_value(r, c->x.batch), const_i64(e, 1), NULL, 0,
-             LOOP_PLAIN);
-  emit_blas(r, c, l.index);
-  loop_end(e, &l, NULL);
-  if_else(e, &large);
-  run_blocks(r, body, split.blocks);
-  if_end(e, &large);
-}
-
 // Further buffers of the same value (an output that is also something else) are copies.
 static void copy_result(routine *r, const matmul_code *c) {
   const buffer *list[MAX_STORED];
@@ -256,7 +207,8 @@ LLVMValueRef emit_matmul_kernel(program_code *pc, const stage *st) {
   epilogue_end(&c.ep);
   routine whole;
   LLVMValueRef made = routine_begin_kernel(&whole, pc);
-  run_products(&whole, &c, body);
+  work_split split = split_matmul(&whole, &c);
+  run_blocks(&whole, body, split.blocks);
   copy_result(&whole, &c);
   routine_end(&whole);
   return made;

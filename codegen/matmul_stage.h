@@ -1,7 +1,7 @@
 #ifndef NLM_CODEGEN_MATMUL_STAGE_H
 #define NLM_CODEGEN_MATMUL_STAGE_H
-// STAGE_MATMUL: generated products with gathered rows and elementwise epilogues, or the runtime's BLAS for
-// the large plain products of training. Legend: a [..., M, K], b [..., K, N].
+// STAGE_MATMUL: generated products with gathered rows and elementwise epilogues, in blocks of rows.
+// Legend: a [..., M, K], b [..., K, N].
 #include "codegen/gemm.h"
 #include "codegen/loops.h"
 

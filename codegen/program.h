@@ -119,7 +119,6 @@ void prologue_end(routine *r, LLVMBasicBlockRef here);
 // ---- what the frame holds
 LLVMValueRef frame_field(routine *r, int field); // loaded once, in the prologue
 LLVMValueRef frame_slot_address(routine *r, int field);
-LLVMValueRef runtime_function(routine *r, int call); // its address; may be null for gemm_f32 and gemm_f64
 LLVMValueRef runtime_call(routine *r, int call, const LLVMValueRef *arguments, unsigned count);
 LLVMValueRef dim_value(routine *r, const dim *d); // i64
 void dim_cache_set(routine *r, const dim *d, LLVMValueRef value);

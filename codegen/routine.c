@@ -131,9 +131,6 @@ static LLVMTypeRef runtime_call_type(emitter *e, int call) {
   switch (call) {
   case RUNTIME_parallel_for:
     return LLVMFunctionType(e->void_type, (LLVMTypeRef[]){p, p, p, i}, 4, 0);
-  case RUNTIME_gemm_f32:
-  case RUNTIME_gemm_f64:
-    return LLVMFunctionType(e->void_type, (LLVMTypeRef[]){p, i, i, i, i, i, p, i, p, i, i, p, i}, 13, 0);
   case RUNTIME_unique:
     return LLVMFunctionType(i, (LLVMTypeRef[]){p, i, i, p, p, p, p, p}, 8, 0);
   case RUNTIME_pack:
@@ -149,16 +146,12 @@ static LLVMTypeRef runtime_call_type(emitter *e, int call) {
   }
 }
 
-LLVMValueRef runtime_function(routine *r, int call) {
-  LLVMValueRef slot = emit_at(r->e, r->e->ptr, frame_field(r, FRAME_calls), const_i64(r->e, call));
-  return emit_load(r->e, r->e->ptr, slot, 8, NULL);
-}
-
 LLVMValueRef runtime_call(routine *r, int call, const LLVMValueRef *arguments, unsigned count) {
   emitter *e = r->e;
   LLVMTypeRef type = runtime_call_type(e, call);
   INVARIANT(LLVMCountParamTypes(type) == count);
-  LLVMValueRef function = runtime_function(r, call);
+  LLVMValueRef slot = emit_at(e, e->ptr, frame_field(r, FRAME_calls), const_i64(e, call));
+  LLVMValueRef function = emit_load(e, e->ptr, slot, 8, NULL);
   return LLVMBuildCall2(e->builder, type, function, (LLVMValueRef *)arguments, count, "");
 }
 

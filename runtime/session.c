@@ -15,20 +15,6 @@ static void call_parallel_for(void *context, void (*body)(void *env, int64_t blo
   pool_run(s->pool, body, env, blocks);
 }
 
-static void call_gemm_f32(void *context, int64_t ta, int64_t tb, int64_t m, int64_t n, int64_t k,
-                          const float *a, int64_t lda, const float *b, int64_t ldb, int64_t accumulate,
-                          float *c, int64_t ldc) {
-  const session *s = context;
-  parallel_gemm_f32(s->pool, s->blas, ta, tb, m, n, k, a, lda, b, ldb, accumulate, c, ldc);
-}
-
-static void call_gemm_f64(void *context, int64_t ta, int64_t tb, int64_t m, int64_t n, int64_t k,
-                          const double *a, int64_t lda, const double *b, int64_t ldb, int64_t accumulate,
-                          double *c, int64_t ldc) {
-  const session *s = context;
-  parallel_gemm_f64(s->pool, s->blas, ta, tb, m, n, k, a, lda, b, ldb, accumulate, c, ldc);
-}
-
 static void call_touch(void *context, int64_t param, const int32_t *ids, int64_t n) {
   const session *s = context;
   if (s->touch)
@@ -36,18 +22,6 @@ static void call_touch(void *context, int64_t param, const int32_t *ids, int64_t
 }
 
 const struct nlm_runtime_calls session_calls = {
-    .parallel_for = call_parallel_for,
-    .gemm_f32 = call_gemm_f32,
-    .gemm_f64 = call_gemm_f64,
-    .unique = unique_ids,
-    .pack = pack_mask,
-    .check_ids = check_ids_in_range,
-    .touch_rows = call_touch,
-    .profile = profile_kernel,
-};
-
-// Without BLAS, compiled products serve for large ones too.
-static const struct nlm_runtime_calls calls_without_blas = {
     .parallel_for = call_parallel_for,
     .unique = unique_ids,
     .pack = pack_mask,
@@ -230,7 +204,6 @@ static void assign_parameters(session *s, const struct nlm_abi_program *p) {
 int64_t session_run(session *s, int64_t kind) {
   const struct nlm_abi_program *p = session_program(s->model, kind);
   s->frame.context = s;
-  s->frame.calls = s->blas ? &session_calls : &calls_without_blas;
   s->frame.offsets = s->offsets[kind];
   int64_t status = p->entry(&s->frame);
   if (status == NLM_STATUS_OK)

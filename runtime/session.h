@@ -22,7 +22,6 @@ typedef struct session {
   unsigned planned_programs;
   void *own_workspace;
   thread_pool *pool; // NULL: the calling thread alone
-  const blas *blas;  // NULL: programs that train use generated products
   touch_function *touch;
   void *touch_context;
   void *memory; // one block behind all of the above

@@ -6,7 +6,7 @@
 set -eu
 
 packages="gcc libc6-dev cmake ninja-build pkg-config flex bison llvm-19-dev libjansson-dev libutf8proc-dev
-  zlib1g-dev libopenblas0 libcmocka-dev"
+  zlib1g-dev libcmocka-dev"
 [ "${1-}" != --with-checks ] || packages="$packages clang clang-format shellcheck"
 
 command -v dpkg-query >/dev/null || {

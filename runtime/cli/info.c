@@ -74,7 +74,6 @@ static void print_weights(const loaded_model *m, const char *path) {
 
 static void print_info(const loaded_model *m, const char *path) {
   const struct nlm_abi_model *abi = m->abi;
-  const char *reason = NULL;
   printf("model         %s\n", abi->name);
   printf("source        %s\n", abi->source_hash ? abi->source_hash : "unknown");
   printf("compiler      nlmc %s\n", abi->compiler ? abi->compiler : "unknown");
@@ -86,8 +85,6 @@ static void print_info(const loaded_model *m, const char *path) {
   print_outputs(m);
   print_weights(m, path);
   printf("training      %s\n", session_program(abi, NLM_GRAD) ? "compiled in" : "not compiled in");
-  if (session_program(abi, NLM_GRAD))
-    printf("OpenBLAS      %s\n", blas_load(&reason) ? "found" : reason);
 }
 
 // Weights are loaded where there are some; only a named file must be there. Returns the exit code.

@@ -254,13 +254,6 @@ static bool set_parameters(train_run *r) {
 
 // ---- training
 
-static void load_blas(train_run *r, trainer *t) {
-  const char *reason;
-  t->session.blas = blas_load(&reason);
-  if (!t->session.blas && !r->options->quiet)
-    cli_say(r->m->abi, "training without OpenBLAS, more slowly: %s", reason);
-}
-
 static void show_profile(const trainer *t) {
   strbuf table = {0};
   profile_print(t->profile, &table);
@@ -280,7 +273,6 @@ static bool run_trainer(train_run *r, const data_request *request, trainer *t, b
   train_rows rows = {training, 0, r->split};
   train_rows held =
       v ? (train_rows){validation, 0, v->rows} : (train_rows){training, r->split, d->rows - r->split};
-  load_blas(r, t);
   t->host.append_logs = r->checkpoint != NULL;
   if (!trainer_begin(t, rows, held, &r->error) ||
       (r->checkpoint && !checkpoint_read(t, r->checkpoint, &r->error)))

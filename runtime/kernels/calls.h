@@ -1,7 +1,7 @@
 #ifndef NLM_RUNTIME_KERNELS_CALLS_H
 #define NLM_RUNTIME_KERNELS_CALLS_H
-// What compiled code calls (runtime/include/nlm/abi.def): index work on id tensors, products through BLAS,
-// threads.
+// What compiled code calls (runtime/include/nlm/abi.def): index work on id tensors, threads,
+// profiles.
 #include "nlm/abi.h"
 #include <stdbool.h>
 
@@ -12,16 +12,6 @@ int64_t pack_mask(const int32_t *mask, int64_t batch, int64_t time, int32_t *con
 int64_t check_ids_in_range(struct nlm_frame *frame, const int32_t *ids, const int32_t *positions, int64_t n,
                            int64_t bound, int64_t input);
 
-// Products of training. OpenBLAS is loaded at run time; blas_load is called once, before threads use it.
-typedef struct blas blas;
-// NULL when no library can be loaded; `reason` (may be NULL) then says why. Thread-safety: immutable once
-// loaded.
-const blas *blas_load(const char **reason);
-void blas_gemm_f32(const blas *b, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float *a,
-                   int64_t lda, const float *bm, int64_t ldb, bool accumulate, float *c, int64_t ldc);
-void blas_gemm_f64(const blas *b, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const double *a,
-                   int64_t lda, const double *bm, int64_t ldb, bool accumulate, double *c, int64_t ldc);
-
 // A pool of threads that runs the blocks of one job at a time; the calling thread works too.
 typedef struct thread_pool thread_pool;
 thread_pool *pool_new(int threads); // threads in all, the caller included; NULL when they cannot be started
@@ -30,15 +20,6 @@ int pool_threads(const thread_pool *p); // 1 for NULL
 // Runs body(env, block) for every block; returns when all are done. NULL pool: on the caller. A call from
 // inside a block runs its blocks on that thread.
 void pool_run(thread_pool *p, void (*body)(void *env, int64_t block), void *env, int64_t blocks);
-
-// One product over fixed blocks of rows (borders depend on m alone), shared among the pool's threads. `b`
-// NULL: plain loops, in the same order for every number of threads.
-void parallel_gemm_f32(thread_pool *p, const blas *b, int64_t ta, int64_t tb, int64_t m, int64_t n, int64_t k,
-                       const float *a, int64_t lda, const float *bm, int64_t ldb, int64_t accumulate,
-                       float *c, int64_t ldc);
-void parallel_gemm_f64(thread_pool *p, const blas *b, int64_t ta, int64_t tb, int64_t m, int64_t n, int64_t k,
-                       const double *a, int64_t lda, const double *bm, int64_t ldb, int64_t accumulate,
-                       double *c, int64_t ldc);
 
 // Where kernels of a profiled call report; frame->profile is a profile_record.
 typedef struct profile_slot {

@@ -40,7 +40,7 @@ typedef struct trainer {
   int64_t first_epoch; // epochs done before this run
 } trainer;
 
-// Session, threads, BLAS and optimizer; batchers are made on `session` before trainer_begin. False and a
+// Session, threads and optimizer; batchers are made on `session` before trainer_begin. False and a
 // sentence on failure.
 bool trainer_init(trainer *t, loaded_model *m, const train_settings *settings, strbuf *error);
 void trainer_free(trainer *t);

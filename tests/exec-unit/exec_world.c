@@ -21,24 +21,12 @@ static void parallel_for(void *context, void (*body)(void *env, int64_t block), 
   pool_run(((session *)context)->pool, body, env, blocks);
 }
 
-static void gemm_f32(void *context, int64_t ta, int64_t tb, int64_t m, int64_t n, int64_t k, const float *a,
-                     int64_t lda, const float *b, int64_t ldb, int64_t accumulate, float *c, int64_t ldc) {
-  parallel_gemm_f32(((session *)context)->pool, NULL, ta, tb, m, n, k, a, lda, b, ldb, accumulate, c, ldc);
-}
-
-static void gemm_f64(void *context, int64_t ta, int64_t tb, int64_t m, int64_t n, int64_t k, const double *a,
-                     int64_t lda, const double *b, int64_t ldb, int64_t accumulate, double *c, int64_t ldc) {
-  parallel_gemm_f64(((session *)context)->pool, NULL, ta, tb, m, n, k, a, lda, b, ldb, accumulate, c, ldc);
-}
-
 static void touch_rows(void *context, int64_t param, const int32_t *ids, int64_t n) {
   (void)context, (void)param, (void)ids, (void)n;
 }
 
-static struct nlm_runtime_calls runtime_calls(bool with_blas) {
+static struct nlm_runtime_calls runtime_calls(void) {
   return (struct nlm_runtime_calls){.parallel_for = parallel_for,
-                                    .gemm_f32 = with_blas ? gemm_f32 : NULL,
-                                    .gemm_f64 = with_blas ? gemm_f64 : NULL,
                                     .unique = unique_ids,
                                     .pack = pack_mask,
                                     .check_ids = check_ids_in_range,
@@ -183,7 +171,7 @@ static void plan_workspace(compiled_world *c, struct nlm_frame *f) {
 static int64_t call(compiled_world *c, const exec_options *o, thread_pool *pool, const size_t *counts,
                     void **probes) {
   session s = {pool};
-  struct nlm_runtime_calls calls = runtime_calls(o->fuse);
+  struct nlm_runtime_calls calls = runtime_calls();
   int64_t dims[MAX_DIMS] = {0};
   double results[2];
   void *leaves[WORLD_LEAVES];

@@ -166,11 +166,17 @@ static void spoil_dead(struct nlm_frame *frame, int64_t position, int64_t phase)
       memset(frame->workspace + frame->offsets[k], 0xff, (size_t)buffer_bytes(c, k));
 }
 
-static void watch_lifetimes(call *c, struct nlm_runtime_calls *calls) {
-  *calls = *c->s.frame.calls;
-  calls->profile = spoil_dead;
-  c->s.frame.calls = calls;
-  c->s.frame.profile = c;
+// The program alone, as session_run calls it, but that parameters keep their values. Compiled products serve
+// for all.
+static int64_t enter(call *c, bool spoil) {
+  struct nlm_runtime_calls calls = session_calls;
+  calls.profile = spoil_dead;
+  struct nlm_frame *frame = &c->s.frame;
+  frame->context = &c->s;
+  frame->calls = &calls;
+  frame->offsets = c->s.offsets[c->program->kind];
+  frame->profile = spoil ? c : NULL;
+  return c->program->entry(frame);
 }
 
 // ---- results
@@ -215,6 +221,11 @@ static void take_results(const call *c, results *out) {
   }
   if (c->program->kind == NLM_GRAD)
     take_gradients(c, out);
+  for (int64_t k = 0; k < c->program->n_assignments; k++) {
+    const struct nlm_abi_assignment *a = &c->program->assignments[k];
+    take(c, out, ROOT_ASSIGN, (int)a->param, c->s.frame.workspace + c->s.frame.offsets[a->buffer],
+         c->f->param_counts[a->param], false);
+  }
 }
 
 static int release(call *c, const char *what) {
@@ -239,7 +250,6 @@ int native_run(const native *n, program_kind kind, const feed *f, const run_opti
   snprintf(what, sizeof what, "%s, %s, %s, %s, %d threads", f->s->title, n->f64 ? "f64" : "f32", kinds[kind],
            ways[o->places], pool_threads(o->pool));
   call *c = xcalloc(1, sizeof *c);
-  struct nlm_runtime_calls calls;
   c->n = n;
   c->f = f;
   if (!session_init(&c->s, n->abi, NULL))
@@ -252,10 +262,12 @@ int native_run(const native *n, program_kind kind, const feed *f, const run_opti
     place_planned(c);
   else
     place_apart(c);
-  if (o->places == PLACES_DYING)
-    watch_lifetimes(c, &calls);
   guard_doing("%s", what);
-  int64_t status = session_run(&c->s, kind);
+  if (o->watch)
+    o->watch(true);
+  int64_t status = enter(c, o->places == PLACES_DYING);
+  if (o->watch)
+    o->watch(false);
   if (status)
     printf("%s: status %d\n", what, (int)status);
   else
