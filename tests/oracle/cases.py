@@ -15,6 +15,8 @@ class Case:
     inputs: dict         # input name -> function of a generator giving the rows
     forward: typing.Callable  # (weights, inputs) -> {output name: (value, mask or None)}
     losses: dict         # output name -> loss
+    training: typing.Callable = None  # as forward, where training computes something else
+    moves: typing.Callable = None  # (weights, inputs) -> new values of weights that training moves by rules of their own
     frozen: tuple = ()   # weights that training leaves alone
     loss_weights: dict = dataclasses.field(default_factory=dict)
     rows: int = ROWS

@@ -11,7 +11,8 @@ the folder cases/<case>/ gets:
   weights_f32.safetensors, weights_f64.safetensors    the initial weights, the same numbers
   expect_<output>.npy       the outputs at the initial weights
   metrics.tsv               loss and accuracy at the initial weights, all rows as one batch
-  gradients.safetensors     of the loss of all rows as one batch; zeros for frozen weights
+  gradients.safetensors     of the loss of all rows as one batch; zeros for frozen weights; of moving averages what
+                            one step takes off them
   after_rmsprop.safetensors, after_adam.safetensors   after 10 epochs of batches in the order of the rows
 
 cases.json lists the cases with the tolerances that run_case.sh is given.
@@ -26,6 +27,7 @@ import numpy as np
 import torch
 
 import cases_of_cells
+import cases_of_convolution
 import cases_of_layers
 import cases_of_sequences
 import cross_check
@@ -105,8 +107,16 @@ class Reference:
     def tensor(self, array):
         return torch.tensor(array, dtype=self.dtype if array.dtype.kind == "f" else torch.int64)
 
-    def outputs(self, weights, rows=slice(None)):
-        return self.case.forward(weights, {n: v[rows] for n, v in self.inputs.items()})
+    def rows(self, rows):
+        return {n: v[rows] for n, v in self.inputs.items()}
+
+    def outputs(self, weights, rows=slice(None), training=False):
+        forward = self.case.training if training and self.case.training else self.case.forward
+        return forward(weights, self.rows(rows))
+
+    def moved(self, weights, rows=slice(None)):
+        """New values of weights that no gradient trains."""
+        return self.case.moves(weights, self.rows(rows)) if self.case.moves else {}
 
     def loss(self, outputs, rows=slice(None)):
         return sum(self.case.loss_weights.get(name, 1.0)
@@ -115,7 +125,7 @@ class Reference:
 
     def gradients(self, weights, rows=slice(None)):
         leaves = {n: w.clone().requires_grad_(n not in self.case.frozen) for n, w in weights.items()}
-        loss = self.loss(self.outputs(leaves, rows), rows)
+        loss = self.loss(self.outputs(leaves, rows, training=True), rows)
         trained = [n for n in leaves if n not in self.case.frozen]
         found = torch.autograd.grad(loss, [leaves[n] for n in trained], allow_unused=True)
         return {n: torch.zeros_like(leaves[n]) if g is None else g for n, g in zip(trained, found)}
@@ -126,7 +136,9 @@ class Reference:
             for start in range(0, self.case.rows, self.case.batch_size):
                 step += 1
                 rows = slice(start, min(start + self.case.batch_size, self.case.rows))
+                moved = self.moved(weights, rows)
                 OPTIMIZERS[optimizer](weights, self.gradients(weights, rows), state, RATE, step)
+                weights.update(moved)
         assert step == 30, step
         return weights
 
@@ -144,6 +156,9 @@ def make(case):
     rng = np.random.default_rng(zlib.crc32(case.name.encode()))
     inputs = {n: make_rows(rng)[:case.rows] for n, make_rows in case.inputs.items()}
     weights = {n: rng.uniform(-0.7, 0.7, shape).astype(np.float32) for n, shape in case.shapes.items()}
+    for name in weights:
+        if name.endswith("/moving_variance"):
+            weights[name] = np.abs(weights[name]) + np.float32(0.25)
     draft = Reference(case, weights, inputs, {}, torch.float64)
     targets = {n: make_target(case, rng, loss, draft.outputs(draft.weights)[n][0].numpy())
                for n, loss in case.losses.items()}
@@ -172,6 +187,7 @@ def make(case):
     (folder / "metrics.tsv").write_text(metrics)
     gradients = {n: np.zeros(s) for n, s in case.shapes.items()}
     gradients.update(numpy_of(double.gradients(double.weights)))
+    gradients.update({n: (double.weights[n] - v).numpy() for n, v in double.moved(double.weights).items()})
     write_safetensors(folder / "gradients.safetensors", gradients)
     after = {o: numpy_of(double.trained(o)) for o in OPTIMIZERS}
     for optimizer, tensors in after.items():
@@ -194,6 +210,7 @@ def main():
     cases_of_layers.all_layer_cases()
     cases_of_sequences.all_sequence_cases()
     cases_of_cells.all_cell_cases()
+    cases_of_convolution.all_convolution_cases()
     wanted = sys.argv[1:] or sorted(CASES)
     manifest = HERE / "cases.json"
     known = {c["name"]: c for c in json.loads(manifest.read_text())["cases"]} if manifest.exists() else {}

@@ -133,6 +133,17 @@ static node *find_root(const oracle *o, root_role role, int index) {
   return NULL;
 }
 
+// What a step takes off a weight that no gradient trains.
+static void assigned(oracle *o, int k, double *out, size_t count) {
+  node *both[] = {find_root(o, ROOT_ASSIGN, k), g_param(o->p->g, k, o->m->weights.data[k]->shape)};
+  if (!both[0])
+    return;
+  const array *now = evaluate(o, both, 2), *before = reference_value(o->ref, both[1]);
+  assert_int_equal(now->count, count);
+  for (size_t i = 0; i < count; i++)
+    out[i] = before->data[i] - now->data[i];
+}
+
 // The gradient of weight k as a whole array, whether it came dense or by rows; false when there is none.
 static bool gradient(oracle *o, int k, double *out, size_t count) {
   node *dense = find_root(o, ROOT_GRAD, k);
@@ -143,8 +154,10 @@ static bool gradient(oracle *o, int k, double *out, size_t count) {
     return true;
   }
   node *both[] = {find_root(o, ROOT_GRAD_ROWS, k), find_root(o, ROOT_GRAD_IDS, k)};
-  if (!both[0])
+  if (!both[0]) {
+    assigned(o, k, out, count);
     return false;
+  }
   const array *rows = evaluate(o, both, 2), *ids = reference_value(o->ref, both[1]);
   size_t width = ids->count ? rows->count / ids->count : 0;
   for (size_t r = 0; r < ids->count; r++)
