@@ -41,12 +41,23 @@ node *loss_mean_of_features(graph *g, node *x) {
   return g_div(g, g_reduce_sum(g, x, 1u << 1), g_extent(g, x->shape.d[1], REAL));
 }
 
-node *loss_clip_probability(graph *g, node *p) {
-  const double epsilon = 1e-7;
-  return g_binary(g, OP_MIN, g_binary(g, OP_MAX, p, g_real(g, epsilon)), g_real(g, 1 - epsilon));
+node *loss_sum_of_features(graph *g, node *x) {
+  return x->shape.rank == 1 ? x : g_reduce_sum(g, x, 1u << 1);
 }
 
-static node *along_row(graph *g, node *per_row, const node *like) {
+node *loss_sum_of_all(graph *g, node *x) {
+  return g_reduce_sum(g, x, (1u << x->shape.rank) - 1);
+}
+
+node *loss_of_every_row(graph *g, node *whole, node *like) {
+  return g_broadcast_to(g, whole, shape_of(1, like->shape.d[0]));
+}
+
+node *loss_clip_probability(graph *g, node *p) {
+  return g_binary(g, OP_MIN, g_binary(g, OP_MAX, p, g_real(g, LOSS_EPSILON)), g_real(g, 1 - LOSS_EPSILON));
+}
+
+node *loss_along_row(graph *g, node *per_row, node *like) {
   int axes[MAX_RANK] = {0, -1};
   return g_broadcast(g, per_row, like->shape, axes);
 }
@@ -55,18 +66,18 @@ static node *along_row(graph *g, node *per_row, const node *like) {
 // to differentiation too, so that the gradient is softmax(z) and nothing else.
 node *loss_log_sum_exp(graph *g, node *logits) {
   node *shift = g_unary(g, OP_FLOOR, g_reduce(g, OP_REDUCE_MAX, logits, 1u << 1));
-  node *e = g_unary(g, OP_EXP, g_sub(g, logits, along_row(g, shift, logits)));
+  node *e = g_unary(g, OP_EXP, g_sub(g, logits, loss_along_row(g, shift, logits)));
   return g_add(g, g_unary(g, OP_LOG, g_reduce_sum(g, e, 1u << 1)), shift);
 }
 
 node *loss_log_probability(graph *g, node *p) {
-  node *normalised = g_div(g, p, along_row(g, g_reduce_sum(g, p, 1u << 1), p));
+  node *normalised = g_div(g, p, loss_along_row(g, g_reduce_sum(g, p, 1u << 1), p));
   return g_unary(g, OP_LOG, loss_clip_probability(g, normalised));
 }
 
 node *loss_cross_entropy(graph *g, node *predicted, node *logits, node *target) {
   if (!logits)
     return g_unary(g, OP_NEG, g_reduce_sum(g, g_mul(g, target, loss_log_probability(g, predicted)), 1u << 1));
-  node *deficit = g_sub(g, along_row(g, loss_log_sum_exp(g, logits), logits), logits);
+  node *deficit = g_sub(g, loss_along_row(g, loss_log_sum_exp(g, logits), logits), logits);
   return g_reduce_sum(g, g_mul(g, target, deficit), 1u << 1);
 }

@@ -9,7 +9,7 @@
 typedef enum { TARGET_LIKE_OUTPUT, TARGET_CLASS_IDS } target_form;
 
 // What the loss takes an output's last axis for; the check of train blocks follows from it.
-typedef enum { EXPECTS_NUMBERS, EXPECTS_YES_OR_NO, EXPECTS_CLASSES } loss_expectation;
+typedef enum { EXPECTS_NUMBERS, EXPECTS_NONNEGATIVE, EXPECTS_YES_OR_NO, EXPECTS_CLASSES } loss_expectation;
 
 typedef struct loss_def {
   const char *name;       // "binary_crossentropy"
@@ -31,12 +31,25 @@ extern const loss_def *const loss_table[]; // NULL-terminated
 const loss_def *loss_find(const char *name_or_class);
 const char *loss_suggest(const char *name);
 
-// ---- shared by the losses (ir/loss.c); x, p, logits: [R, F]
-node *loss_mean_of_features(graph *g, node *x); // [R, F] or [R] -> [R]
-node *loss_clip_probability(graph *g, node *p); // to [1e-7, 1 - 1e-7]
+// ---- shared by the losses (ir/loss.c, ir/loss_terms.c); x, p, logits: [R, F] or, without features, [R]
+#define LOSS_EPSILON 1e-7                                   // Keras's
+node *loss_mean_of_features(graph *g, node *x);             // [R, F] or [R] -> [R]
+node *loss_sum_of_features(graph *g, node *x);              // [R, F] or [R] -> [R]
+node *loss_sum_of_all(graph *g, node *x);                   // -> rank 0
+node *loss_of_every_row(graph *g, node *whole, node *like); // rank 0 -> [R]
+node *loss_along_row(graph *g, node *per_row, node *like);  // [R] -> the shape of like
+node *loss_clip_probability(graph *g, node *p);             // to [1e-7, 1 - 1e-7]
 node *loss_log_sum_exp(graph *g, node *logits); // -> [R]; its gradient is softmax(logits), without overflow
 node *loss_log_probability(graph *g, node *p);  // of p / sum(p), clipped
 // -sum target log p over features -> [R], from logits unless NULL.
 node *loss_cross_entropy(graph *g, node *predicted, node *logits, node *target);
+node *loss_smooth_flags(graph *g, node *target, double smoothing);   // y (1 - s) + s / 2
+node *loss_smooth_classes(graph *g, node *target, double smoothing); // y (1 - s) + s / F
+// Binary cross-entropy of each element.
+node *loss_binary_of_logits(graph *g, node *z, node *y);
+node *loss_binary_of_probabilities(graph *g, node *p, node *y); // p is clipped
+// max(1 - y p, 0) of each element. Targets that are all 0 or 1 are taken for -1 and 1.
+node *loss_short_of_margin(graph *g, node *p, node *y);
+node *loss_focus(graph *g, node *x, double gamma); // x^gamma
 
 #endif

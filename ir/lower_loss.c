@@ -61,7 +61,9 @@ static int target_input(const lowering *lw, int output) {
   ICE("output %d has a loss but no target", output);
 }
 
-static node *make_target(lowering *lw, lowered v, int output, int64_t classes) {
+// `*counts`: which targets are not the class that the loss ignores, INT, or NULL: all of them.
+static node *make_target(lowering *lw, lowered v, int output, int64_t classes, const value *ignored,
+                         node **counts) {
   graph *g = lw->g;
   int index = target_input(lw, output);
   const program_input *p = &lw->program->inputs->list.data[index];
@@ -70,14 +72,29 @@ static node *make_target(lowering *lw, lowered v, int output, int64_t classes) {
   node *target = target_rows(g, v, g_input(g, index, ids ? INT : REAL, p->shape), numbers);
   if (!ids)
     return merge_rows(g, target, 1);
+  if (ignored) {
+    node *zero = g_int(g, 0);
+    *counts = g_binary(g, OP_EQ, g_binary(g, OP_EQ, target, g_int(g, ignored->integer)), zero);
+    target = g_select(g, *counts, target, g_broadcast_to(g, zero, target->shape));
+    *counts = merge_rows(g, *counts, 0);
+  }
   target = g_check_ids(g, target, element_numbers(g, target, numbers), classes, index);
   return merge_rows(g, target, 0);
 }
 
-// 0 when no row counts.
-static node *mean(graph *g, node *rows) {
-  node *count = g_binary(g, OP_MAX, g_extent(g, rows->shape.d[0], REAL), g_real(g, 1));
-  return g_div(g, g_reduce_sum(g, rows, 1), count);
+// Of the rows that count (NULL: all); 0 when there is none.
+static node *mean(graph *g, node *rows, node *counts) {
+  node *count = g_extent(g, rows->shape.d[0], REAL);
+  if (counts) {
+    rows = g_select(g, counts, rows, g_broadcast_to(g, g_real(g, 0), rows->shape));
+    count = g_reduce_sum(g, g_cast(g, counts, REAL), 1);
+  }
+  return g_div(g, g_reduce_sum(g, rows, 1), g_binary(g, OP_MAX, count, g_real(g, 1)));
+}
+
+static const value *ignored_class(const loss_def *loss, value *const *args) {
+  int k = args_index(loss->args, "ignore_class");
+  return k >= 0 && args[k]->kind == VALUE_INT ? args[k] : NULL;
 }
 
 static node *lower_loss(lowering *lw, int output) {
@@ -89,13 +106,15 @@ static node *lower_loss(lowering *lw, int output) {
   int64_t classes = 0;
   if (loss->target == TARGET_CLASS_IDS && !dim_is_const(t->shape.d[t->shape.rank - 1], &classes))
     ICE("class ids for an output whose number of classes is not fixed");
-  node *target = make_target(lw, v, output, classes);
+  node *counts = NULL;
+  const value *ignored = ignored_class(loss, c->loss_args[output]);
+  node *target = make_target(lw, v, output, classes, ignored, &counts);
   node *predicted = merge_rows(g, v.data, 1);
   node *logits = v.logits ? merge_rows(g, v.logits, 1) : NULL;
   node *rows =
       loss->build(g, c->loss_args[output], predicted, logits ? v.logits_kind : LOGITS_NONE, logits, target);
   INVARIANT(rows->shape.rank == 1);
-  return mean(g, rows);
+  return mean(g, rows, counts);
 }
 
 void lower_losses(lowering *lw) {

@@ -113,6 +113,7 @@ static bool fits_real(const fit *f) {
   case EXPECTS_CLASSES:
     return fits_classes(f);
   case EXPECTS_NUMBERS:
+  case EXPECTS_NONNEGATIVE:
     break;
   }
   return true;

@@ -16,16 +16,9 @@ static const arg_spec args[] = {
     {0},
 };
 
-static node *smoothed(graph *g, node *target, double smoothing) {
-  if (smoothing == 0)
-    return target;
-  node *share = g_div(g, g_real(g, smoothing), g_extent(g, target->shape.d[1], REAL));
-  return g_add(g, g_mul(g, target, g_real(g, 1 - smoothing)), share);
-}
-
 static node *build(graph *g, value *const *bound, node *predicted, logits_kind kind, node *logits,
                    node *target) {
-  node *y = smoothed(g, target, bound[LABEL_SMOOTHING]->number);
+  node *y = loss_smooth_classes(g, target, bound[LABEL_SMOOTHING]->number);
   node *z = kind == LOGITS_SOFTMAX ? logits : bound[FROM_LOGITS]->boolean ? predicted : NULL;
   return loss_cross_entropy(g, predicted, z, y);
 }

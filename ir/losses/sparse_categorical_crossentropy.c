@@ -7,6 +7,10 @@ static const arg_spec args[] = {
      .kinds = ARG_BOOL,
      .default_text = "false",
      .doc = "the output is logits, without softmax"},
+    {.name = "ignore_class",
+     .kinds = ARG_INT | ARG_NONE,
+     .default_text = "none",
+     .doc = "a target that does not count, such as -1 where there is no label"},
     {0},
 };
 

@@ -198,9 +198,10 @@ static void visit_loss(walk *w, const loss_def *loss, const char *activation, co
 static void visit_losses(walk *w) {
   for (size_t i = 0; loss_table[i]; i++) {
     const loss_def *loss = loss_table[i];
-    const char *usual = loss->expects == EXPECTS_NUMBERS     ? "tanh"
-                        : loss->expects == EXPECTS_YES_OR_NO ? "sigmoid"
-                                                             : "softmax";
+    const char *usual = loss->expects == EXPECTS_NUMBERS       ? "tanh"
+                        : loss->expects == EXPECTS_NONNEGATIVE ? "softplus"
+                        : loss->expects == EXPECTS_YES_OR_NO   ? "sigmoid"
+                                                               : "softmax";
     visit_loss(w, loss, usual, "");
     if (args_index(loss->args, "from_logits") >= 0)
       visit_loss(w, loss, "linear", "from_logits = true");
