@@ -124,9 +124,8 @@ static int help_all(void) {
   strbuf_puts(&out, "nlmc compiles neural networks for text, written in .nlm files, to native code.\n\n");
   for (size_t k = 0; command_table[k]; k++)
     strbuf_printf(&out, "  %-46s %s\n", command_table[k]->usage, command_table[k]->doc);
-  strbuf_puts(
-      &out,
-      "\nMore: nlmc help COMMAND | LAYER | optimizers | losses | metrics | callbacks | passes\nLayers:");
+  strbuf_puts(&out, "\nMore: nlmc help COMMAND | LAYER | optimizers | losses | metrics | callbacks | "
+                    "functions | passes\nLayers:");
   size_t column = 7;
   for (size_t k = 0; layer_table[k]; k++) {
     size_t n = strlen(layer_table[k]->name) + 1;
@@ -141,8 +140,21 @@ static int help_all(void) {
   return show(&out);
 }
 
+// As a user calls them; one by name is described like a layer.
+static bool help_functions(void) {
+  strbuf out = {0};
+  for (size_t k = 0; function_table[k]; k++) {
+    const layer_def *def = function_table[k];
+    bool by_type = !strcmp(def->name, "Where");
+    strbuf_printf(&out, "%-14s %s\n", by_type ? def->name : def->snake, def->doc);
+  }
+  show(&out);
+  return true;
+}
+
 // The lists, and whatever they hold by its own name.
-static const char *const list_names[] = {"optimizers", "losses", "metrics", "callbacks", "passes"};
+static const char *const list_names[] = {"optimizers", "losses", "metrics",
+                                         "callbacks",  "passes", "functions"};
 enum { N_LISTS = sizeof list_names / sizeof *list_names };
 
 static bool help_list(size_t list, const char *name) {
@@ -156,8 +168,10 @@ static bool help_list(size_t list, const char *name) {
     return help_registry(r->metrics, name);
   case 3:
     return help_registry(r->callbacks, name);
-  default:
+  case 4:
     return help_passes(name);
+  default:
+    return !name && help_functions();
   }
 }
 

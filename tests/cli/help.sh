@@ -22,7 +22,7 @@ for command in build shapes emit check fmt help; do
   expect 0 $command --help
   cmp -s out by_help || fail "nlmc $command --help is nlmc help $command"
 done
-for list in optimizers losses metrics callbacks passes; do
+for list in optimizers losses metrics callbacks functions passes; do
   expect 0 help $list
   exists out
   is_empty err

@@ -1,0 +1,26 @@
+# The lists of layers, functions and losses in docs/language.md are those of nlmc.
+# usage: lists.sh NLMC ROOT [--write]: with --write the page is brought up to date
+. "$2/tests/cli/checks.inc"
+page=$root/docs/language.md
+wrap() { # one line of words to lines of the page
+  tr -s ' \n' '  ' | sed 's/^ //; s/ $//; s/ /, /g; s/$/./' | fold -s -w 118 | sed 's/ $//'
+}
+expect 0 help
+sed -n '/^Layers:/,$p' out | sed 's/^Layers://' | wrap >layers.list
+expect 0 help functions
+sed 's/ .*//' out | wrap >functions.list
+expect 0 help losses
+sed -n 's/^\([a-z_0-9]*\),.*/\1/p' out | wrap >losses.list
+cp "$page" page.md
+for list in layers functions losses; do
+  awk -v list="$list" '
+    index($0, "<!-- " list " -->") { print; while ((getline line < (list ".list")) > 0) print line; skip = 1; next }
+    skip && /<!-- end -->/ { skip = 0 }
+    !skip { print }' page.md >new.md && mv new.md page.md
+done
+if [ "${3:-}" = --write ]; then
+  cp page.md "$page"
+  finish
+fi
+cmp -s page.md "$page" || { fail "docs/language.md: lists are out of date (lists.sh NLMC ROOT --write)" && diff "$page" page.md; }
+finish
