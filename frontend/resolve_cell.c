@@ -40,17 +40,19 @@ typedef struct cell_maker {
   span at;
 } cell_maker;
 
-static bool state_extent(context *c, const expr *e, const dim **extent) {
+static bool state_extent(context *c, const cell_maker *k, const expr *e, const dim **extent) {
   result r = eval(c, e);
   bool is_int = r.kind == RESULT_VALUE && r.v->kind == VALUE_INT;
   if (is_int && r.v->integer >= 1 && r.v->integer <= ARG_LARGEST_SIZE) {
     *extent = dim_const(c->r->u->dims, r.v->integer);
     return true;
   }
-  if (r.kind != RESULT_POISON)
-    diag_error(c->r->u->diags, e->at, "a state's extent must be an integer from 1 to %d, found %s",
-               ARG_LARGEST_SIZE,
-               is_int ? arena_printf(c->r->u->mem, "%lld", (long long)r.v->integer) : result_name(&r));
+  if (r.kind == RESULT_POISON)
+    return false;
+  diag *g = diag_error(
+      c->r->u->diags, e->at, "a state's extent must be an integer from 1 to %d, found %s", ARG_LARGEST_SIZE,
+      is_int ? arena_printf(c->r->u->mem, "%lld", (long long)r.v->integer) : result_name(&r));
+  diag_note(g, k->at, "the cell '%s' is made here", k->def->name);
   return false;
 }
 
@@ -67,7 +69,7 @@ static bool state_shapes(cell_maker *k, context *inside) {
     }
     s->rank = (int)type->dims.count;
     for (int j = 0; j < s->rank; j++)
-      if (!state_extent(inside, type->dims.items[j], &s->d[j]))
+      if (!state_extent(inside, k, type->dims.items[j], &s->d[j]))
         return false;
   }
   return true;
@@ -128,6 +130,8 @@ static bool run_cell(void *context_of, const layer *cell, tensor *x, tensor *con
   for (size_t i = 0; i < def->call_params.count; i++) {
     const ast_param *p = def->call_params.items[i];
     result of = {.kind = RESULT_TENSOR, .at = p->at, .t = i ? states[i - 1] : x};
+    of.t->name = p->name;
+    of.t->at = p->at;
     bind_local(&inside, p->name, p->name_at, of);
   }
   result returned = poison_result(k->at);
