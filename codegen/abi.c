@@ -19,7 +19,9 @@ static LLVMTypeRef slot_type(emitter *e, slot_kind kind) {
 
 #define SLOT_OF(kind, type, name) SLOT_##kind,
 #define NAME_OF(kind, type, name) #name,
-#define ABI_STRUCTS(S) S(EXPR) S(DIM) S(TENSOR) S(PARAM) S(BUFFER) S(KERNEL) S(GRADIENT) S(ASSIGNMENT) S(PROGRAM) S(MODEL)
+#define ABI_STRUCTS(S)                                                                                       \
+  S(EXPR)                                                                                                    \
+  S(DIM) S(EXTENT) S(TENSOR) S(PARAM) S(BUFFER) S(KERNEL) S(GRADIENT) S(ASSIGNMENT) S(PROGRAM) S(MODEL)
 #define STRUCT_TABLES(S)                                                                                     \
   static const slot_kind S##_slots[] = {NLM_ABI_##S##_FIELDS(SLOT_OF)};                                      \
   static const char *const S##_names[] = {NLM_ABI_##S##_FIELDS(NAME_OF)};
@@ -226,6 +228,46 @@ static LLVMValueRef param_rows(tables *t) {
   return table(t->e, rows, m->weights.len);
 }
 
+// ---- extents that may come out below 1
+
+// Extents grow with the dimensions that callers give, each of which is 1 at least.
+static bool may_vanish(tables *t, const dim *d) {
+  int n = dim_symbol_count(t->from->dims);
+  int64_t *least = ARENA_ARRAY(t->mem, int64_t, n + 1);
+  for (int k = 0; k < n; k++)
+    least[k] = 1;
+  return d->kind != DIM_CONST && d->kind != DIM_SYMBOL && dim_eval(d, least) < 1;
+}
+
+static bool is_among(const dim *d, const dim *const *list, size_t n) {
+  for (size_t k = 0; k < n; k++)
+    if (list[k] == d)
+      return true;
+  return false;
+}
+
+static LLVMValueRef extent_rows(tables *t, size_t *count) {
+  const model *m = t->from->model;
+  size_t most = m->tensors.len * MAX_RANK;
+  LLVMValueRef *rows = ARENA_ARRAY(t->mem, LLVMValueRef, most + 1);
+  const dim **seen = ARENA_ARRAY(t->mem, const dim *, most + 1);
+  *count = 0;
+  for (size_t i = 0; i < m->tensors.len; i++) {
+    const tensor *made = m->tensors.data[i];
+    for (int k = 0; k < made->shape.rank; k++) {
+      const dim *d = made->shape.d[k];
+      if (is_among(d, seen, *count) || !may_vanish(t, d))
+        continue;
+      row r = row_begin(t->e, (abi_struct)STRUCT_OF(EXTENT));
+      row_set(&r, "layer", text(t->e, made->name));
+      row_set(&r, "extent", expr_value(t, d));
+      seen[*count] = d;
+      rows[(*count)++] = row_end(t->e, &r);
+    }
+  }
+  return table(t->e, rows, *count);
+}
+
 // ---- programs
 
 typedef struct slot_lifetime {
@@ -407,6 +449,9 @@ void emit_descriptor(emitter *e, arena *mem, const descriptor_source *from) {
   row_set(&r, "params", param_rows(&t));
   row_set(&r, "n_dims", const_i64(e, dim_symbol_count(from->dims)));
   row_set(&r, "dims", dim_table_rows(&t));
+  size_t n_extents;
+  row_set(&r, "extents", extent_rows(&t, &n_extents));
+  row_set(&r, "n_extents", const_i64(e, (int64_t)n_extents));
   row_set(&r, "n_exprs", const_i64(e, (int64_t)t.exprs.len)); // last: all tables name expressions
   row_set(&r, "exprs", table(e, t.exprs.data, t.exprs.len));
   LLVMValueRef v = row_end(e, &r);

@@ -1,5 +1,6 @@
 #include "runtime/session.h"
 #include "support/memory_plan.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +80,21 @@ int64_t session_elements(const struct nlm_abi_model *model, const struct nlm_abi
   for (int64_t k = 0; k < t->rank; k++)
     elements *= session_expression(model, t->dims[k], dims, false);
   return elements;
+}
+
+bool session_is_too_short(const struct nlm_abi_model *model, const int64_t *dims, char *text, size_t n) {
+  for (int64_t k = 0; k < model->n_extents; k++) {
+    int64_t extent = session_expression(model, model->extents[k].extent, dims, false);
+    if (extent >= 1)
+      continue;
+    if (text)
+      snprintf(text, n,
+               "the longest sequence is too short: layer '%s' would make %lld steps of it; pad sequences "
+               "(output_sequence_length for text) or use padding = same",
+               model->extents[k].layer, (long long)extent);
+    return true;
+  }
+  return false;
 }
 
 // ---- layout

@@ -46,6 +46,10 @@ int64_t session_expression(const struct nlm_abi_model *model, int64_t expression
 int64_t session_elements(const struct nlm_abi_model *model, const struct nlm_abi_tensor *t,
                          const int64_t *dims);
 
+// Whether some layer makes an extent below 1 of these dimensions: the sequences are too short for the model,
+// and nothing may be computed. Then `text` (n bytes; NULL: not wanted) says so.
+bool session_is_too_short(const struct nlm_abi_model *model, const int64_t *dims, char *text, size_t n);
+
 // Workspace bytes for a set of programs (bits 1 << kind) at these dimensions; -1 when it is out of range.
 int64_t session_workspace_bytes(const struct nlm_abi_model *model, unsigned programs, const int64_t *dims);
 // Lays out the workspace of a set of programs for dimensions up to these, in `workspace` (64-byte aligned,

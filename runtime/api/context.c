@@ -173,6 +173,8 @@ static void *take_pointers(cursor *at, int64_t count) {
 static bool lay_out(const nlm_model *m, const nlm_limits *l, const int64_t *dims, cursor *at,
                     int64_t *workspace_bytes) {
   const struct nlm_abi_model *abi = m->loaded.abi;
+  if (session_is_too_short(abi, dims, NULL, 0))
+    return false;
   nlm_context *c = take(at, 1, sizeof *c);
   void *tables = take(at, (int64_t)session_table_bytes(abi), 1);
   void **pointers[] = {take_pointers(at, abi->n_inputs), take_pointers(at, abi->n_outputs),

@@ -3,6 +3,8 @@
 #include <string.h>
 
 nlm_status context_run(nlm_context *c) {
+  if (session_is_too_short(c->model->loaded.abi, c->session.dims, c->error, sizeof c->error))
+    return NLM_ERROR_INPUT;
   int64_t status = session_run(&c->session, NLM_INFER);
   if (status == NLM_STATUS_OK)
     return NLM_OK;

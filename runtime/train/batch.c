@@ -275,6 +275,11 @@ bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned program
   b->count = count;
   if (!set_dimensions(b, error))
     return false;
+  char shortage[300];
+  if (session_is_too_short(abi, b->session->dims, shortage, sizeof shortage)) {
+    strbuf_puts(error, shortage);
+    return false;
+  }
   bool fine = plan(b, programs);
   for (int64_t k = 0; fine && k < abi->n_inputs; k++) {
     fine = !b->columns[k] || fill_input(b, k);

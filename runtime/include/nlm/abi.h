@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define NLM_ABI_VERSION 3
+#define NLM_ABI_VERSION 4
 #define NLM_ABI_MAGIC INT64_C(0x314c444d4d4c4e) // "NLMMDL1"
 
 #define NLM_UNIQUE_SCRATCH(n) (16 * (n) + 16384)
@@ -28,6 +28,12 @@ enum nlm_abi_expr_op { NLM_EXPR_CONST, NLM_EXPR_SYMBOL, NLM_EXPR_ADD, NLM_EXPR_M
 #define NLM_ABI_DIM_FIELDS(F)                                                                                \
   F(PTR, const char *, name)                                                                                 \
   F(I64, int64_t, bound) /* expression that bounds a run-time count; -1: the caller gives this dimension */
+
+// An extent that a layer makes of the caller's dimensions (a convolution's time - 4) and that may come out below 1:
+// then the sequences are too short for the model.
+#define NLM_ABI_EXTENT_FIELDS(F)                                                                             \
+  F(PTR, const char *, layer)                                                                                \
+  F(I64, int64_t, extent) /* expression */
 
 enum nlm_abi_elem { NLM_REAL, NLM_INT32 };
 enum nlm_abi_role { NLM_ROLE_IDS, NLM_ROLE_REAL, NLM_ROLE_TARGET_INT, NLM_ROLE_TARGET_REAL, NLM_ROLE_OUTPUT };
@@ -106,6 +112,8 @@ typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 
   F(PTR, const struct nlm_abi_expr *, exprs)                                                                 \
   F(I64, int64_t, n_dims)                                                                                    \
   F(PTR, const struct nlm_abi_dim *, dims)                                                                   \
+  F(I64, int64_t, n_extents)                                                                                 \
+  F(PTR, const struct nlm_abi_extent *, extents)                                                             \
   F(I64, int64_t, n_inputs) /* targets included, after the inputs */                                         \
   F(PTR, const struct nlm_abi_tensor *, inputs)                                                              \
   F(I64, int64_t, n_outputs)                                                                                 \
@@ -149,6 +157,7 @@ enum nlm_abi_status { NLM_STATUS_OK = 0, NLM_STATUS_ID_RANGE = 1 };
   };
 NLM_ABI_DEFINE(nlm_abi_expr, NLM_ABI_EXPR_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_dim, NLM_ABI_DIM_FIELDS)
+NLM_ABI_DEFINE(nlm_abi_extent, NLM_ABI_EXTENT_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_tensor, NLM_ABI_TENSOR_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_param, NLM_ABI_PARAM_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_buffer, NLM_ABI_BUFFER_FIELDS)
