@@ -59,9 +59,8 @@ bool user_cell_accepts(layer_call *call) {
   if (def->traits & LAYER_IN_CELL)
     return true;
   diag *d = call_error(call, "%s cannot stand in a cell", def->name);
-  diag_help(
-      d, "a cell is one time step: Dense, Activation, Dropout, merging layers, operators and functions may "
-         "stand in it");
+  diag_help(d, "a cell is one time step: layers that work on every row by itself may stand in it, as Dense, "
+               "Activation, Dropout, LayerNormalization and merging layers, and operators and functions");
   return false;
 }
 

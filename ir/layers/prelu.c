@@ -100,6 +100,7 @@ const layer_def prelu_layer = {
     .min_inputs = 1,
     .max_inputs = 1,
     .masks = MASKS_PASS,
+    .traits = LAYER_IN_CELL,
     .build = build,
     .lower = lower,
     .examples = examples,

@@ -54,6 +54,7 @@ const layer_def rms_normalization_layer = {
     .max_inputs = 1,
     .masks = MASKS_DESTROY,
     .mask_advice = "LayerNormalization keeps masks",
+    .traits = LAYER_IN_CELL,
     .build = build,
     .lower = lower,
     .examples = examples,

@@ -78,6 +78,7 @@ const layer_def softmax_layer = {
     .min_inputs = 1,
     .max_inputs = 1,
     .masks = MASKS_PASS,
+    .traits = LAYER_IN_CELL,
     .build = build,
     .lower = lower,
     .examples = examples,

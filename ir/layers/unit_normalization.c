@@ -50,6 +50,7 @@ const layer_def unit_normalization_layer = {
     .min_inputs = 1,
     .max_inputs = 1,
     .masks = MASKS_PASS,
+    .traits = LAYER_IN_CELL,
     .build = build,
     .lower = lower,
     .examples = examples,

@@ -87,6 +87,13 @@ cell Odd(units)(x, h: [units], energy: [1]) {
 }
 """
 
+NORMALIZED = """
+cell Normalized(units)(x, h: [units]) {
+  z = Dense(units)(x) + LayerNormalization()(Dense(units, use_bias = false)(h))
+  return 0.5 * h + LeakyReLU()(z)
+}
+"""
+
 
 def name_of(k):
     return "dense" if k == 0 else f"dense_{k}"
@@ -119,6 +126,17 @@ def plain_lstm(units, act=torch.tanh):
         n = f * c + i * act(gate(p, prefix, 3, x, h))
         return [o * act(n), n]
     return [units, units], step, 0
+
+
+def normalized(units):
+    def step(p, prefix, x, states):
+        y = dense(p, prefix + "/dense_1", states[0])
+        centred = y - y.mean(dim=-1, keepdim=True)
+        y = centred / (centred.square().mean(dim=-1, keepdim=True) + 0.001).sqrt()
+        z = (dense(p, prefix + "/dense", x) + y * p[prefix + "/layer_normalization/gamma"]
+             + p[prefix + "/layer_normalization/beta"])
+        return [0.5 * states[0] + torch.where(z > 0, z, 0.3 * z)]
+    return [units], step, 0
 
 
 def odd(units):
@@ -179,6 +197,10 @@ def user_cases():
     words_case("cell_activation_argument", f"  output label = e -> RNN(PlainLSTM(3, act = sigmoid)) -> {HEAD}",
                lambda p, e, mask: label_of(p, run(plain_lstm(3, torch.sigmoid), p, "rnn", e, mask)[0]),
                {**gate_shapes("rnn", 4, WIDTH, 3), **dense_shapes("dense", 3, 3)}, False, PLAIN_LSTM)
+    words_case("cell_normalized_masked", f"  output label = e -> RNN(Normalized(6)) -> {HEAD}",
+               lambda p, e, mask: label_of(p, run(normalized(6), p, "rnn", e, mask)[0]),
+               {**gate_shapes("rnn", 1, WIDTH, 6), "rnn/layer_normalization/gamma": (6,),
+                "rnn/layer_normalization/beta": (6,), **dense_shapes("dense", 6, 3)}, True, NORMALIZED)
     words_case("cell_both_sequences_masked",
                f"  output label = e -> Bidirectional(RNN(PlainLSTM(3), return_sequences = true)) -> {HEAD}",
                lambda p, e, mask: label_of(p, both(plain_lstm(3), p, "bidirectional", e, mask, True), mask),
