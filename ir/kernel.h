@@ -1,13 +1,13 @@
 #ifndef NLM_IR_KERNEL_H
 #define NLM_IR_KERNEL_H
-// L3: the ordered kernels of one program. The schedule decides which L2 nodes get memory ("materialised"); every
-// other node is computed inside the kernels that read it, at the index they read ("inline"). Codegen follows the
-// schedule and decides nothing about fusion.
+// L3: the ordered kernels of one program. The schedule decides which L2 nodes get memory ("materialised");
+// every other node is computed inside the kernels that read it, at the index they read ("inline"). Codegen
+// follows the schedule and decides nothing about fusion.
 //
-// Inline evaluation is by pulling: value(node, index) recurs through elementwise ops at the same index, through
-// views (BROADCAST, RESHAPE, TRANSPOSE, SLICE, REVERSE, CONCAT, PAD) at a mapped index, through GATHER, ONE_HOT and
-// SCATTER-free index ops at an index that is itself pulled, and stops at materialised nodes, leaves and scan
-// parameters.
+// Inline evaluation is by pulling: value(node, index) recurs through elementwise ops at the same index,
+// through views (BROADCAST, RESHAPE, TRANSPOSE, SLICE, REVERSE, CONCAT, PAD) at a mapped index, through
+// GATHER, ONE_HOT and SCATTER-free index ops at an index that is itself pulled, and stops at materialised
+// nodes, leaves and scan parameters.
 //
 // Legend: V valid rows, n active rows of a scan step, U, F features.
 #include "ir/lower.h"
@@ -27,7 +27,7 @@ typedef struct buffer {
   int index;
   buffer_place place;
   int slot;
-  node *value;         // the node it holds (views without copying share the buffer of what they view); NULL: scratch
+  node *value; // the node it holds (views without copying share the buffer of what they view); NULL: scratch
   elem_type type;
   const dim *elements; // with run-time counts; sizes use dim_upper_bound. PLACE_ROWS: elements of one row
   int first, last;     // kernels that write it first and read it last
@@ -41,29 +41,30 @@ typedef enum {
   STAGE_MATMUL,  // matmul; roots[0] is stored: the MATMUL itself or an elementwise epilogue of it
 } stage_kind;
 
-// A stage first evaluates all its roots for an element, then stores them: a root may read, at that element, what
-// another root's store overwrites.
-// In a scan body a root (which may be a leaf: a saved SCAN_STATE) is stored to every place that wants it: its
-// PLACE_ROWS buffer, if schedule_buffer gives one; the output buffer of every body->out that is this node; and, where
-// in_place[k], the working state of every body->next[k] that is this node. A next[k] that is not stored in place has
-// a PLACE_ROWS buffer (or is a scan parameter) and is copied after the last stage. Later stages read the node from
-// its PLACE_ROWS buffer, which it has exactly when a later stage reads it or it is copied.
+// A stage first evaluates all its roots for an element, then stores them: a root may read, at that element,
+// what another root's store overwrites. In a scan body a root (which may be a leaf: a saved SCAN_STATE) is
+// stored to every place that wants it: its PLACE_ROWS buffer, if schedule_buffer gives one; the output buffer
+// of every body->out that is this node; and, where in_place[k], the working state of every body->next[k] that
+// is this node. A next[k] that is not stored in place has a PLACE_ROWS buffer (or is a scan parameter) and is
+// copied after the last stage. Later stages read the node from its PLACE_ROWS buffer, which it has exactly
+// when a later stage reads it or it is copied.
 typedef struct stage {
   stage_kind kind;
   node **roots;
   int n_roots;
   node *matmul;  // STAGE_MATMUL
-  node *a_table; // STAGE_MATMUL: operand a is GATHER(a_table, a_index): rows are read through the index; else NULL
+  node *a_table; // STAGE_MATMUL: operand a is GATHER(a_table, a_index): rows are read through the index; else
+                 // NULL
   node *a_index; // INT [M], materialised
 } stage;
 
 typedef enum {
-  KERNEL_STAGE,   // one stage
-  KERNEL_SCAN,    // a time loop: for each block of sorted examples, for each step: body stages, then commits
-  KERNEL_UNIQUE,  // runtime call
-  KERNEL_PACK,    // runtime call
-  KERNEL_CHECK,   // CHECK_IDS on a materialised or input id tensor
-  KERNEL_TOUCH,   // tells the runtime which rows of a weight are about to be read
+  KERNEL_STAGE,  // one stage
+  KERNEL_SCAN,   // a time loop: for each block of sorted examples, for each step: body stages, then commits
+  KERNEL_UNIQUE, // runtime call
+  KERNEL_PACK,   // runtime call
+  KERNEL_CHECK,  // CHECK_IDS on a materialised or input id tensor
+  KERNEL_TOUCH,  // tells the runtime which rows of a weight are about to be read
 } kernel_kind;
 
 typedef struct kernel {
@@ -75,10 +76,11 @@ typedef struct kernel {
   stage stage;      // KERNEL_STAGE
   stage *body;      // KERNEL_SCAN: in order; materialised body nodes are PLACE_ROWS buffers
   int n_body;
-  // KERNEL_SCAN: state k may be stored in place by the stage that computes its next value (no later read of the old
-  // value in the step, and every read in that stage is at the element stored); else it is copied after the last stage.
+  // KERNEL_SCAN: state k may be stored in place by the stage that computes its next value (no later read of
+  // the old value in the step, and every read in that stage is at the element stored); else it is copied
+  // after the last stage.
   bool *in_place;
-  int partner;      // another scan kernel, independent of this one, run in the same parallel region; or -1
+  int partner; // another scan kernel, independent of this one, run in the same parallel region; or -1
   const dim *flops, *bytes; // estimates for profiles
 } kernel;
 
@@ -95,8 +97,8 @@ typedef struct schedule {
 void schedule_free(schedule *s); // NULL is allowed; the arena keeps what the program's graph owns
 const buffer *schedule_buffer(const schedule *s, const node *n); // NULL: inline
 void schedule_print(const schedule *s, strbuf *out);             // `emit kernels`
-// Every inline operand is computable where it is used, every buffer is written before it is read, roots are stored,
-// lifetimes are right. NULL when sound, else a reason.
+// Every inline operand is computable where it is used, every buffer is written before it is read, roots are
+// stored, lifetimes are right. NULL when sound, else a reason.
 const char *schedule_verify(const schedule *s);
 
 #endif

@@ -1,7 +1,7 @@
 #ifndef NLM_SUPPORT_MEMORY_PLAN_H
 #define NLM_SUPPORT_MEMORY_PLAN_H
-// Offsets for buffers with known lifetimes in one block of memory: compilers ask it how much a model needs, sessions
-// lay out their workspace with it. Thread-safety: no shared state.
+// Offsets for buffers with known lifetimes in one block of memory: compilers ask it how much a model needs,
+// sessions lay out their workspace with it. Thread-safety: no shared state.
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

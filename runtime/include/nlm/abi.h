@@ -1,9 +1,9 @@
 #ifndef NLM_ABI_H
 #define NLM_ABI_H
-// The contract between compiled models and the runtime. A compiled model exports one symbol, nlm_model_<name>, an
-// nlm_abi_model; everything else hangs from it. Every field of these structs is an 8-byte slot, so field i is at
-// 8*i; the field lists below give both the C structs here and the LLVM types in the compiler. Targets have 64-bit
-// pointers. Applications use nlm/nlm.h instead.
+// The contract between compiled models and the runtime. A compiled model exports one symbol,
+// nlm_model_<name>, an nlm_abi_model; everything else hangs from it. Every field of these structs is an
+// 8-byte slot, so field i is at 8*i; the field lists below give both the C structs here and the LLVM types in
+// the compiler. Targets have 64-bit pointers. Applications use nlm/nlm.h instead.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,8 +18,15 @@ extern "C" {
 #define NLM_PACK_SCRATCH(batch, time) (16 * (batch) + 8 * (time) + 64)
 
 // Expressions over dimensions, operands before users.
-enum nlm_abi_expr_op { NLM_EXPR_CONST, NLM_EXPR_SYMBOL, NLM_EXPR_ADD, NLM_EXPR_MUL, NLM_EXPR_FLOORDIV, NLM_EXPR_MIN,
-                       NLM_EXPR_MAX };
+enum nlm_abi_expr_op {
+  NLM_EXPR_CONST,
+  NLM_EXPR_SYMBOL,
+  NLM_EXPR_ADD,
+  NLM_EXPR_MUL,
+  NLM_EXPR_FLOORDIV,
+  NLM_EXPR_MIN,
+  NLM_EXPR_MAX
+};
 #define NLM_ABI_EXPR_FIELDS(F)                                                                               \
   F(I64, int64_t, op)                                                                                        \
   F(I64, int64_t, a) /* CONST: value; SYMBOL: dimension; else expression */                                  \
@@ -29,8 +36,8 @@ enum nlm_abi_expr_op { NLM_EXPR_CONST, NLM_EXPR_SYMBOL, NLM_EXPR_ADD, NLM_EXPR_M
   F(PTR, const char *, name)                                                                                 \
   F(I64, int64_t, bound) /* expression that bounds a run-time count; -1: the caller gives this dimension */
 
-// An extent that a layer makes of the caller's dimensions (a convolution's time - 4) and that may come out below 1:
-// then the sequences are too short for the model.
+// An extent that a layer makes of the caller's dimensions (a convolution's time - 4) and that may come out
+// below 1: then the sequences are too short for the model.
 #define NLM_ABI_EXTENT_FIELDS(F)                                                                             \
   F(PTR, const char *, layer)                                                                                \
   F(I64, int64_t, extent) /* expression */
@@ -59,9 +66,18 @@ enum nlm_abi_role { NLM_ROLE_IDS, NLM_ROLE_REAL, NLM_ROLE_TARGET_INT, NLM_ROLE_T
   F(I64, int64_t, init_distribution) /* 0 uniform 1 truncated normal 2 normal */                             \
   F(PTR, const char *, pretrained)   /* path relative to the source file, or NULL */                         \
   F(PTR, const char *, vocabulary)   /* text pipeline whose words number its rows, or NULL */
-enum nlm_abi_init { NLM_INIT_ZEROS, NLM_INIT_ONES, NLM_INIT_CONSTANT, NLM_INIT_UNIFORM, NLM_INIT_NORMAL,
-                    NLM_INIT_TRUNCATED_NORMAL, NLM_INIT_VARIANCE_SCALING, NLM_INIT_ORTHOGONAL, NLM_INIT_IDENTITY,
-                    NLM_INIT_LSTM_BIAS };
+enum nlm_abi_init {
+  NLM_INIT_ZEROS,
+  NLM_INIT_ONES,
+  NLM_INIT_CONSTANT,
+  NLM_INIT_UNIFORM,
+  NLM_INIT_NORMAL,
+  NLM_INIT_TRUNCATED_NORMAL,
+  NLM_INIT_VARIANCE_SCALING,
+  NLM_INIT_ORTHOGONAL,
+  NLM_INIT_IDENTITY,
+  NLM_INIT_LSTM_BIAS
+};
 
 #define NLM_ABI_BUFFER_FIELDS(F)                                                                             \
   F(I64, int64_t, bytes) /* expression; run-time counts at their bounds */                                   \
@@ -79,7 +95,8 @@ enum nlm_abi_init { NLM_INIT_ZEROS, NLM_INIT_ONES, NLM_INIT_CONSTANT, NLM_INIT_U
   F(I64, int64_t, ids_buffer) /* workspace slot of int32 ids [D], distinct; -1: dense */                     \
   F(I64, int64_t, count)      /* expression for D; -1: dense */
 
-// A parameter that a NLM_GRAD program computes anew (moving averages): the runtime copies it when the program is done.
+// A parameter that a NLM_GRAD program computes anew (moving averages): the runtime copies it when the program
+// is done.
 #define NLM_ABI_ASSIGNMENT_FIELDS(F)                                                                         \
   F(I64, int64_t, param)                                                                                     \
   F(I64, int64_t, buffer) /* workspace slot of its new value */
@@ -122,32 +139,32 @@ typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 
   F(PTR, const struct nlm_abi_param *, params)                                                               \
   F(I64, int64_t, n_programs)                                                                                \
   F(PTR, const struct nlm_abi_program *, programs)                                                           \
-  F(PTR, const char *, config)       /* JSON: text pipelines, layers, train block; see docs/abi.md */        \
-  F(I64, int64_t, weights_bytes)     /* weights inside the object (a safetensors image), or 0 */             \
+  F(PTR, const char *, config)   /* JSON: text pipelines, layers, train block; see docs/abi.md */            \
+  F(I64, int64_t, weights_bytes) /* weights inside the object (a safetensors image), or 0 */                 \
   F(PTR, const void *, weights)
 
 // One call. Filled by the caller; dims, results and status are written by the call.
 #define NLM_ABI_FRAME_FIELDS(F)                                                                              \
   F(PTR, const struct nlm_runtime_calls *, calls)                                                            \
-  F(PTR, void *, context)            /* first argument of calls that need one */                             \
-  F(PTR, int64_t *, dims)            /* [n_dims] values; run-time counts are written by the call */          \
-  F(PTR, void *const *, inputs)      /* [n_inputs]; NULL where the program does not read one */              \
-  F(PTR, void *const *, outputs)     /* [n_outputs], each dense [B, ...] */                                  \
-  F(PTR, void *const *, masks)       /* [n_outputs] int32 [B, T]; read only where `masked` */                \
-  F(PTR, void *const *, probes)      /* outputs of a probe program */                                        \
-  F(PTR, void *const *, params)      /* [n_params] */                                                        \
-  F(PTR, char *, workspace)          /* 64-byte aligned */                                                   \
-  F(PTR, const int64_t *, offsets)   /* [n_buffers] of this program */                                       \
-  F(PTR, double *, results)          /* [1 + n_outputs]: total loss, loss of each output */                  \
+  F(PTR, void *, context)          /* first argument of calls that need one */                               \
+  F(PTR, int64_t *, dims)          /* [n_dims] values; run-time counts are written by the call */            \
+  F(PTR, void *const *, inputs)    /* [n_inputs]; NULL where the program does not read one */                \
+  F(PTR, void *const *, outputs)   /* [n_outputs], each dense [B, ...] */                                    \
+  F(PTR, void *const *, masks)     /* [n_outputs] int32 [B, T]; read only where `masked` */                  \
+  F(PTR, void *const *, probes)    /* outputs of a probe program */                                          \
+  F(PTR, void *const *, params)    /* [n_params] */                                                          \
+  F(PTR, char *, workspace)        /* 64-byte aligned */                                                     \
+  F(PTR, const int64_t *, offsets) /* [n_buffers] of this program */                                         \
+  F(PTR, double *, results)        /* [1 + n_outputs]: total loss, loss of each output */                    \
   F(I64, uint64_t, seed)                                                                                     \
-  F(I64, uint64_t, step)             /* micro-step, for random numbers */                                    \
-  F(PTR, void *, profile)            /* NULL: no profiling */                                                \
-  F(I64, int64_t, status_input)      /* on error: program input, element position in it, offending value */  \
+  F(I64, uint64_t, step)        /* micro-step, for random numbers */                                         \
+  F(PTR, void *, profile)       /* NULL: no profiling */                                                     \
+  F(I64, int64_t, status_input) /* on error: program input, element position in it, offending value */       \
   F(I64, int64_t, status_position)                                                                           \
   F(I64, int64_t, status_value)
 
-// ID_RANGE with a negative status_position: the input's sequences are longer than status_value steps, the most
-// that a table of positions has.
+// ID_RANGE with a negative status_position: the input's sequences are longer than status_value steps, the
+// most that a table of positions has.
 enum nlm_abi_status { NLM_STATUS_OK = 0, NLM_STATUS_ID_RANGE = 1 };
 
 #define NLM_ABI_C_FIELD(kind, type, name) type name;
