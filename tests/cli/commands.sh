@@ -1,3 +1,4 @@
+#!/bin/sh
 # Words, options and exit codes of every command.
 . "$2/tests/cli/checks.inc"
 rm -rf ./* && mkdir sub
@@ -172,6 +173,7 @@ says err "'false' ended with 1"
 absent unlinked
 unset CC
 PATH_KEPT=$PATH
+# shellcheck disable=SC2123 # a machine without tools
 PATH=/nonexistent
 "$nlmc" build small.nlm -o unlinked >out 2>err
 [ $? -eq 1 ] || fail "without a linker: 1"

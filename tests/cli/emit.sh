@@ -1,3 +1,4 @@
+#!/bin/sh
 # The stages of every model of tests/lang and of the shape tests that uses layers of this compiler; `fmt` changes a
 # file at most once.
 . "$2/tests/cli/checks.inc"

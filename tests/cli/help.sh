@@ -1,3 +1,4 @@
+#!/bin/sh
 # Everything that has a name has help, with an example that compiles.
 . "$2/tests/cli/checks.inc"
 rm -rf ./*

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Every pass can be dumped before and after, stopped at and timed; optional ones can be left out.
 . "$2/tests/cli/checks.inc"
 rm -rf ./*

@@ -1,3 +1,4 @@
+#!/bin/sh
 # Compiles what a page of the documentation shows.
 # usage: check_docs.sh NLMC ROOT PAGE, in an empty folder
 . "$2/tests/cli/checks.inc"

@@ -1,3 +1,4 @@
+#!/bin/sh
 # The lists of layers, functions and losses in docs/language.md are those of nlmc.
 # usage: lists.sh NLMC ROOT [--write]: with --write the page is brought up to date
 . "$2/tests/cli/checks.inc"

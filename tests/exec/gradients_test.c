@@ -1,7 +1,7 @@
 // Gradients of every layer, function and loss against central differences, by the interpreter in double: of
 // the model's own loss, and of a weighted sum of all that a caller sees of its outputs. Dropout draws the
-// same numbers for every evaluation of the loss. Without dropout and statistics of the batch the loss of training is
-// that of evaluation.
+// same numbers for every evaluation of the loss. Without dropout and statistics of the batch the loss of
+// training is that of evaluation.
 #include "tests/exec/results.h"
 #include "tests/reference/interp.h"
 #include <math.h>

@@ -43,7 +43,8 @@ typedef enum {
 
 typedef struct run_options {
   buffer_places places;
-  thread_pool *pool; // NULL: this thread alone
+  thread_pool *pool;           // NULL: this thread alone
+  void (*watch)(bool running); // called around the program itself; or NULL
 } run_options;
 
 // Runs one program. Inputs and parameters cannot be written meanwhile, everything ends at a forbidden page,

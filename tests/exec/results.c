@@ -67,7 +67,7 @@ void interpret(const program *p, const feed *f, results *out) {
     const program_root *root = &p->roots.data[k];
     if (root->role == ROOT_GRAD_IDS)
       take_rows(out, p, f, ref, root);
-    if (root->role > ROOT_GRAD)
+    if (root->role > ROOT_GRAD && root->role != ROOT_ASSIGN)
       continue;
     const array *a = reference_value(ref, root->value);
     memcpy(results_add(out, root->role, root->index, a->count), a->data, a->count * sizeof(double));
@@ -80,15 +80,27 @@ void interpret(const program *p, const feed *f, results *out) {
 
 static const char *role_name(root_role role) {
   static const char *const names[] = {"output", "output mask", "loss", "gradient"};
-  return names[role];
+  return role == ROOT_ASSIGN ? "new value of parameter" : names[role];
 }
 
-// Losses are means or sums that may cancel: no smaller than 1.
-static double scale_of(const result *r) {
-  double most = r->role == ROOT_LOSS ? 1 : 0;
+static double largest(const result *r) {
+  double most = 0;
   for (size_t k = 0; k < r->count; k++)
     if (isfinite(r->values[k]))
       most = fmax(most, fabs(r->values[k]));
+  return most;
+}
+
+// Losses and gradients are sums that may cancel, and what cancels in one gradient may not in another.
+static double scale_of(const result *r, const results *all) {
+  double most = largest(r);
+  if (r->role == ROOT_LOSS)
+    most = fmax(most, 1);
+  if (r->role == ROOT_GRAD)
+    most = fmax(most, 0.01);
+  for (size_t k = 0; r->role == ROOT_GRAD && k < all->list.len; k++)
+    if (all->list.data[k].role == ROOT_GRAD)
+      most = fmax(most, largest(&all->list.data[k]) / 2);
   return most;
 }
 
@@ -106,8 +118,7 @@ static bool report(const char *what, const result *a, const result *b, size_t k)
   return false;
 }
 
-static bool agrees(const result *a, const result *b, double tolerance, const char *what) {
-  double allowed = tolerance * scale_of(a);
+static bool agrees(const result *a, const result *b, double allowed, const char *what) {
   for (size_t k = 0; k < a->count; k++) {
     double x = a->values[k], y = b->values[k];
     if (!(x == y || (isnan(x) && isnan(y)) || fabs(x - y) <= allowed))
@@ -127,7 +138,7 @@ int results_differ(const results *expected, const results *got, double tolerance
   int failed = 0;
   for (size_t k = 0; k < expected->list.len; k++) {
     const result *a = &expected->list.data[k], *b = counterpart(a, got, what);
-    failed += !b || !agrees(a, b, tolerance, what);
+    failed += !b || !agrees(a, b, tolerance * scale_of(a, expected), what);
   }
   return failed;
 }

@@ -5,7 +5,7 @@
 #include "tests/exec/scene.h"
 
 typedef struct result {
-  root_role role; // ROOT_OUTPUT, ROOT_OUTPUT_MASK, ROOT_LOSS, ROOT_GRAD
+  root_role role; // ROOT_OUTPUT, ROOT_OUTPUT_MASK, ROOT_LOSS, ROOT_GRAD, ROOT_ASSIGN
   int index;
   size_t count;
   double *values;
@@ -23,7 +23,8 @@ void results_free(results *r);
 void interpret(const program *p, const feed *f, results *out);
 
 // Number of results of `expected` that `got` lacks or that differ by more than `tolerance` times the largest
-// number of the result (of a loss: than `tolerance` times at least 1); each is printed after `what`.
+// number of the result (of a loss: at least 1; of a gradient: at least 0.01 and half of the largest number of
+// all gradients, since sums may cancel); each is printed after `what`.
 int results_differ(const results *expected, const results *got, double tolerance, const char *what);
 // The same to the bit.
 int results_differ_in_bits(const results *a, const results *b, const char *what);

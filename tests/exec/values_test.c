@@ -9,6 +9,7 @@
 typedef struct setting {
   bool f64, weigh_outputs;
   unsigned kinds;
+  int opt_level;
   thread_pool *two, *seven;
 } setting;
 
@@ -24,12 +25,12 @@ typedef struct trial {
 static int check_kind(trial *t, const feed *f, program_kind kind, const char *what) {
   results expected = {0}, planned = {0};
   interpret(t->plain[kind], f, &expected);
-  int failed = native_run(&t->n, kind, f, &(run_options){PLACES_PLANNED, NULL}, &planned);
+  int failed = native_run(&t->n, kind, f, &(run_options){PLACES_PLANNED, NULL, NULL}, &planned);
   failed += results_differ(&expected, &planned, t->how->f64 ? 1e-10 : 2e-5, what);
-  const run_options ways[] = {{PLACES_APART, NULL},
-                              {PLACES_DYING, NULL},
-                              {PLACES_PLANNED, t->how->two},
-                              {PLACES_APART, t->how->seven}};
+  const run_options ways[] = {{PLACES_APART, NULL, NULL},
+                              {PLACES_DYING, NULL, NULL},
+                              {PLACES_PLANNED, t->how->two, NULL},
+                              {PLACES_APART, t->how->seven, NULL}};
   for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
     results other = {0};
     failed += native_run(&t->n, kind, f, &ways[k], &other);
@@ -64,7 +65,7 @@ static int compare_part(const trial *t, const feed *whole, const feed *part, con
 
 static int compare_runs(trial *t, const feed *whole, const feed *part, int64_t first, const char *what) {
   results a = {0}, b = {0};
-  run_options plain = {PLACES_PLANNED, NULL};
+  run_options plain = {PLACES_PLANNED, NULL, NULL};
   int failed = native_run(&t->n, PROGRAM_INFER, whole, &plain, &a);
   failed += native_run(&t->n, PROGRAM_INFER, part, &plain, &b);
   if (!failed)
@@ -116,8 +117,10 @@ static int check(const subject *s, void *context) {
   const setting *how = context;
   trial t = {.s = s, .how = how};
   native_open(&t.n, s,
-              &(build_options){
-                  .kinds = how->kinds, .f64 = how->f64, .weigh_outputs = how->weigh_outputs, .opt_level = 2});
+              &(build_options){.kinds = how->kinds,
+                               .f64 = how->f64,
+                               .weigh_outputs = how->weigh_outputs,
+                               .opt_level = how->opt_level});
   for (int kind = 0; kind < PROGRAM_KINDS; kind++)
     if (how->kinds >> kind & 1)
       t.plain[kind] = subject_lower(s, (program_kind)kind, how->weigh_outputs);
@@ -139,11 +142,12 @@ int main(int argc, char **argv) {
   subject_set set = !strcmp(argv[2], "layers")      ? SUBJECTS_LAYERS
                     : !strcmp(argv[2], "functions") ? SUBJECTS_FUNCTIONS
                                                     : SUBJECTS_LOSSES;
-  setting how = {.f64 = !strcmp(argv[1], "f64"),
-                 .weigh_outputs = set != SUBJECTS_LOSSES,
-                 .kinds = set == SUBJECTS_LAYERS      ? KIND_INFER | KIND_EVALUATE | KIND_GRAD
-                          : set == SUBJECTS_FUNCTIONS ? KIND_INFER | KIND_GRAD
-                                                      : KIND_EVALUATE | KIND_GRAD,
+  // Optimising is what takes time: f64 shows that the code means the right thing, f32 that it stays so.
+  bool f64 = !strcmp(argv[1], "f64"), losses = set == SUBJECTS_LOSSES;
+  setting how = {.f64 = f64,
+                 .weigh_outputs = !losses,
+                 .kinds = KIND_GRAD | (f64 || losses ? KIND_EVALUATE : 0) | (losses ? 0 : KIND_INFER),
+                 .opt_level = f64 ? 0 : 2,
                  .two = pool_new(2),
                  .seven = pool_new(7)};
   int failed = subjects_each(set, argc > 3 ? argv[3] : NULL, check, &how);

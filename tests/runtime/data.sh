@@ -1,3 +1,4 @@
+#!/bin/sh
 # Shared by the tests of this folder: $tiny is the program, the working directory is made anew.
 set -u
 tiny=$1
