@@ -1,4 +1,5 @@
-// nlmc help: commands, layers, optimizers, losses, metrics, callbacks, passes, all from their tables.
+// nlmc help: commands, layers, optimizers, schedules, losses, metrics, callbacks, passes, all from their
+// tables.
 #include "driver/commands.h"
 #include "driver/load.h"
 #include "ir/functions.h"
@@ -23,6 +24,7 @@ static void put_kinds(unsigned kinds, const char *const *modes, strbuf *out) {
                {ARG_INITIALIZER, "initializer"},
                {ARG_REGULARIZER, "regularizer"},
                {ARG_CONSTRAINT, "constraint"},
+               {ARG_SCHEDULE, "schedule"},
                {ARG_LAYER, "layer"},
                {ARG_CELL, "cell"},
                {ARG_NONE, "none"}};
@@ -59,9 +61,9 @@ static int show(strbuf *out) {
 static int help_layer(const layer_def *def) {
   strbuf out = {0};
   strbuf_printf(&out, "%s (%s)\n%s\n\nArguments\n", def->name, def->group, def->doc);
-  put_args(def->args, &out);
-  if (layer_find(def->name))
-    put_args(layer_common_args(), &out);
+  arena *mem = arena_new();
+  put_args(layer_find(def->name) ? layer_all_args(mem, def) : def->args, &out);
+  arena_free(mem);
   const char *heading = "When applied\n";
   for (size_t k = 0; def->input_names && def->input_names[k]; k++, heading = "")
     strbuf_printf(&out, "%s  %s\n", heading, def->input_names[k]);
@@ -124,8 +126,9 @@ static int help_all(void) {
   strbuf_puts(&out, "nlmc compiles neural networks for text, written in .nlm files, to native code.\n\n");
   for (size_t k = 0; command_table[k]; k++)
     strbuf_printf(&out, "  %-46s %s\n", command_table[k]->usage, command_table[k]->doc);
-  strbuf_puts(&out, "\nMore: nlmc help COMMAND | LAYER | optimizers | losses | metrics | callbacks | "
-                    "functions | passes\nLayers:");
+  strbuf_puts(&out,
+              "\nMore: nlmc help COMMAND | LAYER | optimizers | schedules | losses | metrics | callbacks | "
+              "functions | passes\nLayers:");
   size_t column = 7;
   for (size_t k = 0; layer_table[k]; k++) {
     size_t n = strlen(layer_table[k]->name) + 1;
@@ -153,8 +156,8 @@ static bool help_functions(void) {
 }
 
 // The lists, and whatever they hold by its own name.
-static const char *const list_names[] = {"optimizers", "losses", "metrics",
-                                         "callbacks",  "passes", "functions"};
+static const char *const list_names[] = {"optimizers", "schedules", "losses",   "metrics",
+                                         "callbacks",  "passes",    "functions"};
 enum { N_LISTS = sizeof list_names / sizeof *list_names };
 
 static bool help_list(size_t list, const char *name) {
@@ -163,12 +166,14 @@ static bool help_list(size_t list, const char *name) {
   case 0:
     return help_registry(r->optimizers, name);
   case 1:
-    return help_losses(name);
+    return help_registry(r->schedules, name);
   case 2:
-    return help_registry(r->metrics, name);
+    return help_losses(name);
   case 3:
-    return help_registry(r->callbacks, name);
+    return help_registry(r->metrics, name);
   case 4:
+    return help_registry(r->callbacks, name);
+  case 5:
     return help_passes(name);
   default:
     return !name && help_functions();
@@ -189,6 +194,7 @@ static int unknown_topic(const char *word) {
   word_list names = {0};
   const registries *r = runtime_registries();
   add_entries(&names, r->optimizers);
+  add_entries(&names, r->schedules);
   add_entries(&names, r->metrics);
   add_entries(&names, r->callbacks);
   for (size_t k = 0; k < N_LISTS; k++)

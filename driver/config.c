@@ -1,6 +1,7 @@
 // The config string of a compiled model, see docs/abi.md.
 #include "driver/compile.h"
 #include "ir/layer.h"
+#include "ir/regularization.h"
 #include "ir/report.h"
 #include "support/json.h"
 #include <string.h>
@@ -197,7 +198,37 @@ static void put_outputs(const model *m, strbuf *out) {
   strbuf_puts(out, "]");
 }
 
-static void put_training(const struct train_config *t, strbuf *out) {
+static void put_constraint(const weight *w, strbuf *out) {
+  const constraint_def *def = w->constraint.def;
+  strbuf_puts(out, "{\"weight\": ");
+  json_put_string(out, w->name);
+  strbuf_puts(out, ", \"name\": ");
+  json_put_string(out, def->name);
+  strbuf_puts(out, ", \"args\": {");
+  for (size_t j = 0; def->args[j].name; j++) {
+    strbuf_puts(out, j ? ", " : "");
+    put_key(out, def->args[j].name);
+    put_value(w->constraint.args[j], out);
+  }
+  strbuf_puts(out, "}}");
+}
+
+static void put_constraints(const model *m, strbuf *out) {
+  bool first = true;
+  strbuf_puts(out, ", \"constraints\": [");
+  for (size_t k = 0; k < m->weights.len; k++) {
+    const weight *w = m->weights.data[k];
+    if (!w->trainable || !w->constraint.def)
+      continue;
+    strbuf_puts(out, first ? "" : ", ");
+    first = false;
+    put_constraint(w, out);
+  }
+  strbuf_puts(out, "]");
+}
+
+static void put_training(const model *m, strbuf *out) {
+  const struct train_config *t = m->training;
   strbuf_puts(out, ", \"train\": ");
   if (!t) {
     strbuf_puts(out, "null");
@@ -217,7 +248,9 @@ static void put_training(const struct train_config *t, strbuf *out) {
     strbuf_puts(out, k ? ", " : "");
     put_bound(&t->callbacks.data[k], out);
   }
-  strbuf_puts(out, "]}");
+  strbuf_puts(out, "]");
+  put_constraints(m, out);
+  strbuf_puts(out, "}");
 }
 
 void config_print(const model *m, const program_inputs *inputs, strbuf *out) {
@@ -233,7 +266,7 @@ void config_print(const model *m, const program_inputs *inputs, strbuf *out) {
   strbuf_puts(out, strbuf_text(&report));
   strbuf_puts(out, ", \"summary\": ");
   json_put_string(out, strbuf_text(&summary));
-  put_training(m->training, out);
+  put_training(m, out);
   strbuf_puts(out, "}");
   strbuf_free(&report);
   strbuf_free(&summary);

@@ -11,18 +11,20 @@ static const registry_entry *copy_entries(registry_entry *to, const registry_ite
   size_t n = 0;
   for (; from[n].name; n++) {
     INVARIANT(n + 1 < MAX_REGISTRY);
-    to[n] = (registry_entry){from[n].name, from[n].class_name, from[n].doc, from[n].args};
+    to[n] = (registry_entry){from[n].name, from[n].class_name, from[n].doc, from[n].args, from[n].check};
   }
   to[n] = (registry_entry){0};
   return to;
 }
 
 const registries *runtime_registries(void) {
-  static registry_entry optimizers[MAX_REGISTRY], metrics[MAX_REGISTRY], callbacks[MAX_REGISTRY];
+  static registry_entry optimizers[MAX_REGISTRY], metrics[MAX_REGISTRY], callbacks[MAX_REGISTRY],
+      schedules[MAX_REGISTRY];
   static registries all;
   all.optimizers = copy_entries(optimizers, registry_optimizers());
   all.metrics = copy_entries(metrics, registry_metrics());
   all.callbacks = copy_entries(callbacks, registry_callbacks());
+  all.schedules = copy_entries(schedules, registry_schedules());
   return &all;
 }
 

@@ -1,6 +1,7 @@
 // What layers use while they check their inputs and declare results and weights.
 #include "ir/initializers.h"
 #include "ir/layer.h"
+#include "ir/regularization.h"
 #include <string.h>
 
 void call_output_mask(tensor *out, mask_state state, tensor *mask_source) {
@@ -27,6 +28,8 @@ weight *call_weight(layer_call *call, const char *local, shape s, initializer in
   w->init = init;
   w->trainable = is_trainable(l);
   w->owner = l;
+  if (!regularization_apply(l, w))
+    call->failed = true;
   w->index = (int)m->weights.len;
   vec_push(&m->weights, w);
   vec_push(&l->weights, w);

@@ -2,6 +2,7 @@
 #include "ir/layer.h"
 #include "ir/initializers.h"
 #include "ir/names.h"
+#include "ir/regularization.h"
 #include "ir/user_cell.h"
 #include "support/intern.h"
 #include <string.h>
@@ -44,11 +45,12 @@ const arg_spec *layer_common_args(void) {
   return common_args;
 }
 
-static const arg_spec *all_args(arena *mem, const layer_def *def) {
+const arg_spec *layer_all_args(arena *mem, const layer_def *def) {
   size_t own = args_count(def->args), common = args_count(common_args);
-  arg_spec *specs = ARENA_ARRAY(mem, arg_spec, own + common + 1);
+  arg_spec *specs = ARENA_ARRAY(mem, arg_spec, 3 * own + common + 2);
   memcpy(specs, def->args, own * sizeof *specs);
   memcpy(specs + own, common_args, common * sizeof *specs);
+  regularization_args(mem, def, specs + own + common);
   return specs;
 }
 
@@ -118,7 +120,7 @@ layer *layer_new(model *m, const layer_def *def, value **args, span at, const ch
 
 layer *layer_make(model *m, const layer_def *def, const value *call, const char *scope) {
   unit *u = m->unit;
-  value **args = args_bind(u->mem, u->diags, def->name, all_args(u->mem, def), call);
+  value **args = args_bind(u->mem, u->diags, def->name, layer_all_args(u->mem, def), call);
   if (!args)
     return NULL;
   layer *l = layer_new(m, def, args, call->at, scope);
@@ -126,6 +128,7 @@ layer *layer_make(model *m, const layer_def *def, const value *call, const char 
   l->trainable = args[own + 1]->boolean;
   bool good = check_given_name(l, args[own]);
   good = check_named_arguments(l) && good;
+  good = regularization_bind(l, args + own + args_count(common_args)) && good;
   if (good && def->check)
     good = def->check(l);
   return good ? l : NULL;
@@ -137,6 +140,8 @@ layer *layer_clone(layer *l) {
   memcpy(args, l->args, n * sizeof *args);
   layer *c = layer_new(l->model, l->def, args, l->at, l->scope);
   c->trainable = l->trainable;
+  c->rules = l->rules;
+  c->n_rules = l->n_rules;
   c->given_name = layer_is_cell(l) ? l->given_name : NULL; // its name in a stack
   if (c->def->check) {
     bool good = c->def->check(c);

@@ -70,6 +70,9 @@ const layer_def *layer_find(const char *name); // "LSTM"; NULL if unknown
 const char *layer_suggest(const char *name);   // nearest name or NULL
 // The arguments that every layer takes besides its own: name, trainable. Ended by a NULL name.
 const arg_spec *layer_common_args(void);
+// Its own arguments, the common ones, and what follows from its own: kernel_regularizer and kernel_constraint
+// where it has a kernel_initializer, activity_regularizer. In `mem`.
+const arg_spec *layer_all_args(arena *mem, const layer_def *def);
 // A layer without bound arguments (an operator, a function, an input) or with the given ones; registered for
 // release.
 layer *layer_new(model *m, const layer_def *def, value **args, span at, const char *scope);

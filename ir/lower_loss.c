@@ -117,6 +117,41 @@ static node *lower_loss(lowering *lw, int output) {
   return mean(g, rows, counts);
 }
 
+// l1 sum |x| + l2 sum x^2
+static node *penalty(graph *g, regularizer r, node *x) {
+  unsigned all = (1u << x->shape.rank) - 1;
+  node *total = g_real(g, 0);
+  if (r.l1 != 0)
+    total = g_add(g, total, g_mul(g, g_reduce_sum(g, g_unary(g, OP_ABS, x), all), g_real(g, r.l1)));
+  if (r.l2 != 0)
+    total = g_add(g, total, g_mul(g, g_reduce_sum(g, g_mul(g, x, x), all), g_real(g, r.l2)));
+  return total;
+}
+
+// Of the weights that are trained, and of the results of layers, for each example of the batch, masked steps
+// included.
+static node *add_regularizers(lowering *lw, node *total) {
+  graph *g = lw->g;
+  const model *m = lw->model;
+  for (size_t k = 0; k < m->weights.len; k++) {
+    const weight *w = m->weights.data[k];
+    if (w->trainable && (w->regularizer.l1 != 0 || w->regularizer.l2 != 0))
+      total = g_add(g, total, penalty(g, w->regularizer, g_param(g, w->index, w->shape)));
+  }
+  for (size_t k = 0; k < m->applications.len; k++) {
+    const application *app = m->applications.data[k];
+    regularizer r = app->layer->activity;
+    for (int j = 0; j < app->n_outputs && (r.l1 != 0 || r.l2 != 0); j++) {
+      const tensor *t = app->outputs[j];
+      if (t->type != TENSOR_REAL)
+        continue;
+      node *sum = penalty(g, r, lower_to_dense(lw, lower_value(lw, t), t));
+      total = g_add(g, total, g_div(g, sum, g_extent(g, t->shape.d[0], REAL)));
+    }
+  }
+  return total;
+}
+
 void lower_losses(lowering *lw) {
   graph *g = lw->g;
   const model *m = lw->model;
@@ -131,5 +166,6 @@ void lower_losses(lowering *lw) {
     total = total ? g_add(g, total, weighted) : weighted;
   }
   INVARIANT(total);
+  total = add_regularizers(lw, total);
   program_add_root(lw->program, ROOT_LOSS, -1, total);
 }

@@ -59,12 +59,34 @@ typedef struct initializer {
   int mode, distribution;
 } initializer;
 
+// A term of the loss: l1 sum |x| + l2 sum x^2.
+typedef struct regularizer {
+  double l1, l2;
+} regularizer;
+
+// What a weight is brought back to after each step (ir/regularization.h).
+typedef struct weight_constraint {
+  const struct constraint_def *def; // NULL: none
+  value **args;                     // parallel to def->args
+} weight_constraint;
+
+// What a layer's arguments kernel_regularizer and kernel_constraint say: of its weight `prefix`, or
+// `prefix`_kernel.
+typedef struct weight_rule {
+  const char *prefix;
+  regularizer regularizer;
+  weight_constraint constraint;
+  span at; // of the constraint
+} weight_rule;
+
 typedef struct weight {
   const char *name;  // path in a weights file: "bidirectional/forward/kernel"
   const char *local; // last part: "kernel"
   shape shape;       // static
   initializer init;
   bool trainable;
+  regularizer regularizer;
+  weight_constraint constraint;
   const char *pretrained; // path as the user wrote it, or NULL
   int index;              // in model.weights
   layer *owner;
@@ -95,6 +117,9 @@ struct layer {
   int n_children, max_children;
   layer *wrapped[2]; // the layers as the user wrote them, which take their numbers just before the wrapper
   int n_wrapped;
+  weight_rule *rules; // of its weights' regularizers and constraints, n_rules
+  int n_rules;
+  regularizer activity;  // of its results
   VEC(weight *) weights; // its own (not its children's)
   VEC(application *) applications;
   bool trainable;

@@ -80,6 +80,7 @@ static void unknown_name(binder *b, const value *v, const char *what, const char
               strcmp(what, "loss") == 0        ? "losses"
               : strcmp(what, "metric") == 0    ? "metrics"
               : strcmp(what, "optimizer") == 0 ? "optimizers"
+              : strcmp(what, "schedule") == 0  ? "schedules"
                                                : "callbacks");
 }
 
@@ -116,6 +117,37 @@ static const value *plain_value(const value *v) {
 }
 
 static bool bind_entry(binder *b, const registry_entry *table, const char *what, const char *example,
+                       const value *v, bound_call *out);
+
+// The call with every argument bound and named.
+static value *complete_call(binder *b, const bound_call *call) {
+  size_t n = args_count(call->entry->args);
+  value *v = ARENA_NEW(b->mem, value);
+  v->kind = VALUE_CALL;
+  v->at = call->at;
+  v->text = call->entry->name;
+  v->count = n;
+  v->items = call->args;
+  v->keys = ARENA_ARRAY(b->mem, const char *, n + 1);
+  for (size_t k = 0; k < n; k++)
+    v->keys[k] = call->entry->args[k].name;
+  return v;
+}
+
+// Calls among the arguments: learning_rate = CosineDecay(...).
+static bool bind_schedules(binder *b, const registry_entry *e, value **args) {
+  for (size_t k = 0; e->args[k].name; k++) {
+    bound_call made;
+    if (!(e->args[k].kinds & ARG_SCHEDULE) || args[k]->kind != VALUE_CALL || !b->r->schedules)
+      continue;
+    if (!bind_entry(b, b->r->schedules, "schedule", "CosineDecay(1e-3, decay_steps = 1000)", args[k], &made))
+      return false;
+    args[k] = complete_call(b, &made);
+  }
+  return true;
+}
+
+static bool bind_entry(binder *b, const registry_entry *table, const char *what, const char *example,
                        const value *v, bound_call *out) {
   v = entry_value(table, v);
   if (!is_call(v)) {
@@ -128,6 +160,8 @@ static bool bind_entry(binder *b, const registry_entry *table, const char *what,
     return false;
   }
   value **args = args_bind(b->mem, b->d, v->text, e->args, as_call(b, v));
+  if (args && ((e->check && !e->check(b->d, v->at, args, e->args)) || !bind_schedules(b, e, args)))
+    args = NULL;
   if (!args)
     b->failed = true;
   *out = (bound_call){e, args, v->at};

@@ -9,10 +9,13 @@ typedef struct registry_entry {
   const char *class_name; // "RMSprop"; may be NULL
   const char *doc;
   const arg_spec *args;
+  // Arguments that cannot stand together: false after reporting them. May be NULL.
+  bool (*check)(diags *d, span at, value *const *bound, const arg_spec *args);
 } registry_entry;
 
 typedef struct registries {
   const registry_entry *optimizers, *metrics, *callbacks; // each ended by name == NULL
+  const registry_entry *schedules; // of arguments of kind ARG_SCHEDULE; NULL: there are none
 } registries;
 
 typedef struct bound_call {

@@ -23,6 +23,8 @@ typedef struct config_call {
 double config_number(const config_call *c, const char *name, double fallback);
 const char *config_text(const config_call *c, const char *name, const char *fallback);
 bool config_is_none(const config_call *c, const char *name);
+// An argument that is a call itself, with all its arguments; false where it is none.
+bool config_inner(const config_call *c, const char *name, config_call *out);
 
 enum { MODEL_MAX_RANK = 8 };
 typedef enum { MODEL_INPUT_TEXT, MODEL_INPUT_INT, MODEL_INPUT_FLOAT } model_input_type;
@@ -56,6 +58,11 @@ typedef struct model_output {
   size_t classes_count;
 } model_output;
 
+typedef struct model_constraint { // of a weight, by name
+  const char *weight;
+  config_call call;
+} model_constraint;
+
 typedef struct model_training {
   config_call optimizer;
   int64_t epochs, batch_size;
@@ -65,6 +72,8 @@ typedef struct model_training {
   uint64_t seed;
   config_call *callbacks;
   size_t callbacks_count;
+  model_constraint *constraints;
+  size_t constraints_count;
 } model_training;
 
 typedef struct loaded_model {

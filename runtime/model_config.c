@@ -26,6 +26,12 @@ bool config_is_none(const config_call *c, const char *name) {
   return !argument(c, name);
 }
 
+bool config_inner(const config_call *c, const char *name, config_call *out) {
+  const json_t *v = argument(c, name), *inner = json_object_get(v, "call");
+  *out = (config_call){json_string_value(inner), json_object_get(v, "named")};
+  return out->name != NULL;
+}
+
 // ---- parts
 
 typedef struct config_reader {
@@ -145,6 +151,14 @@ static void read_output(config_reader *r, const json_t *object, size_t index, mo
     wrong(r, "an output with a loss has no target");
 }
 
+static void read_constraints(config_reader *r, const json_t *list, model_training *t) {
+  t->constraints = list_of(r, list, sizeof *t->constraints, &t->constraints_count);
+  for (size_t k = 0; k < t->constraints_count; k++) {
+    const json_t *item = json_array_get(list, k);
+    t->constraints[k] = (model_constraint){required_text(r, item, "weight"), read_call(r, item)};
+  }
+}
+
 static void read_training(config_reader *r, const json_t *object) {
   if (!json_is_object(object))
     return;
@@ -158,6 +172,7 @@ static void read_training(config_reader *r, const json_t *object) {
   t->has_seed = json_is_integer(seed);
   t->seed = (uint64_t)json_integer_value(seed);
   t->callbacks = read_calls(r, json_object_get(object, "callbacks"), &t->callbacks_count);
+  read_constraints(r, json_object_get(object, "constraints"), t);
   if (t->batch_size < 1 || t->epochs < 0)
     wrong(r, "epochs or batch_size");
   r->m->training = t;

@@ -77,6 +77,7 @@ static bool kind_fits(const arg_spec *spec, const value *v) {
          ((k & ARG_STRINGS) && all_items(v, false, true)) ||
          ((k & (ARG_ACTIVATION | ARG_INITIALIZER | ARG_REGULARIZER | ARG_CONSTRAINT)) &&
           (word || v->kind == VALUE_CALL)) ||
+         ((k & ARG_SCHEDULE) && v->kind == VALUE_CALL) ||
          ((k & ARG_LAYER) && v->kind == VALUE_OBJECT && (v->object_kinds & ARG_LAYER)) ||
          ((k & ARG_CELL) && is_cell(v));
 }
@@ -109,6 +110,7 @@ static void put_needed(strbuf *out, const arg_spec *spec) {
                {ARG_INITIALIZER, "an initializer"},
                {ARG_REGULARIZER, "a regularizer"},
                {ARG_CONSTRAINT, "a constraint"},
+               {ARG_SCHEDULE, "a schedule"},
                {ARG_LAYER, "a layer"},
                {ARG_CELL, "a cell or a list of cells"}};
   phrases list = {0};

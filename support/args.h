@@ -57,9 +57,10 @@ enum {
   ARG_INITIALIZER = 1 << 10,
   ARG_REGULARIZER = 1 << 11,
   ARG_CONSTRAINT = 1 << 12,
-  ARG_LAYER = 1 << 13, // a layer (VALUE_OBJECT)
-  ARG_CELL = 1 << 14,  // a cell or a list of cells
-  ARG_ANY = 1 << 15,   // checked by the owner
+  ARG_LAYER = 1 << 13,    // a layer (VALUE_OBJECT)
+  ARG_CELL = 1 << 14,     // a cell or a list of cells
+  ARG_ANY = 1 << 15,      // checked by the owner
+  ARG_SCHEDULE = 1 << 16, // a call such as CosineDecay(1e-3, decay_steps = 1000), checked by the owner
 };
 
 // An integer with a least value of 1 or more and no greatest one is a size (units, a vocabulary). Sizes end

@@ -26,6 +26,7 @@ typedef struct callback_host {
   strbuf messages;            // lines for the user, shown behind the epoch's line
   bool failed;                // with `messages` saying why: training ends with an error
   bool keeps_best;            // the file of --save holds the best epoch: it is not written at the end
+  bool has_schedule;          // the learning rate follows a schedule: it cannot be set
   bool append_logs;           // an interrupted training goes on: log files are continued
   // +1 higher is better, -1 lower, 0 unknown.
   int (*direction)(void *self, const char *log);

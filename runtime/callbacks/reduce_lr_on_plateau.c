@@ -76,9 +76,17 @@ static void epoch_end(callback *c, callback_host *h, int64_t epoch, train_logs *
   }
 }
 
+static bool begin(callback *c, callback_host *h) {
+  if (!h->has_schedule)
+    return callback_choose_monitor(c, h);
+  strbuf_puts(&h->messages, "ReduceLROnPlateau: the learning rate follows a schedule and cannot be set; give "
+                            "the optimizer a number as learning_rate\n");
+  return false;
+}
+
 const callback_def callback_reduce_lr_on_plateau = {
     .item = {"reduce_lr_on_plateau", "ReduceLROnPlateau",
              "lowers the learning rate when a value stops improving", args},
-    .begin = callback_choose_monitor,
+    .begin = begin,
     .epoch_end = epoch_end,
 };

@@ -1,48 +1,17 @@
 // Keras's Adam: m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= alpha m / (sqrt(v) + epsilon) with
 // alpha = lr sqrt(1 - b2^t) / (1 - b1^t); amsgrad takes the largest v so far.
-#include "runtime/optim/optimizer.h"
-#include <math.h>
+#include "runtime/optim/adam.h"
 
 enum { LEARNING_RATE, BETA_1, BETA_2, EPSILON, AMSGRAD };
 enum { C_ALPHA, C_BETA_1, C_REST_1, C_BETA_2, C_REST_2, C_EPSILON, C_AMSGRAD, C_SHRINKS };
 
-static const arg_spec args[] = {{.name = "learning_rate",
-                                 .kinds = ARG_FLOAT,
-                                 .default_text = "0.001",
-                                 .min = 0,
-                                 .max = INFINITY,
-                                 .doc = "step size"},
-                                {.name = "beta_1",
-                                 .kinds = ARG_FLOAT,
-                                 .default_text = "0.9",
-                                 .min = 0,
-                                 .max = 1,
-                                 .open_max = true,
-                                 .doc = "decay of the mean gradient"},
-                                {.name = "beta_2",
-                                 .kinds = ARG_FLOAT,
-                                 .default_text = "0.999",
-                                 .min = 0,
-                                 .max = 1,
-                                 .open_max = true,
-                                 .doc = "decay of the mean squared gradient"},
-                                {.name = "epsilon",
-                                 .kinds = ARG_FLOAT,
-                                 .default_text = "1e-07",
-                                 .min = 0,
-                                 .max = INFINITY,
-                                 .doc = "added to the root"},
-                                {.name = "amsgrad",
-                                 .kinds = ARG_BOOL,
-                                 .default_text = "false",
-                                 .doc = "divide by the largest root so far"},
-                                {0}};
+static const arg_spec args[] = {OPTIMIZER_LEARNING_RATE("0.001"), ADAM_ARGS, OPTIMIZER_COMMON_ARGS};
 
-static int slots(const double *a) {
+int adam_slots(const double *a) {
   return a[AMSGRAD] != 0 ? 3 : 2;
 }
 
-static bool replays(const double *a) {
+bool adam_replays(const double *a) {
   (void)a;
   return true;
 }
@@ -57,7 +26,7 @@ static double shrinkage(const double *a, double t) {
   return t < 2 ? 1 : a[BETA_1] / sqrt(a[BETA_2]) * correction(a, t) / correction(a, t - 1);
 }
 
-static void constants(const double *a, double learning_rate, int64_t t, double *c) {
+void adam_constants(const double *a, double learning_rate, int64_t t, double *c) {
   c[C_ALPHA] = learning_rate * correction(a, (double)t);
   c[C_BETA_1] = a[BETA_1];
   c[C_REST_1] = 1 - a[BETA_1];
@@ -81,8 +50,8 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
       w[k] -= c[C_ALPHA] * m[k] / (root(most[k]) + c[C_EPSILON]);                                            \
     }                                                                                                        \
   }                                                                                                          \
-  OPTIMIZER_CLONES static void step_##suffix(real *restrict w, real *const *s, const real *restrict g,       \
-                                             int64_t n, const real *c) {                                     \
+  OPTIMIZER_CLONES void adam_step_##suffix(real *restrict w, real *const *s, const real *restrict g,         \
+                                           int64_t n, const real *c) {                                       \
     if (c[C_AMSGRAD] != 0) {                                                                                 \
       amsgrad_##suffix(w, s, g, n, c);                                                                       \
       return;                                                                                                \
@@ -102,8 +71,8 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
   }                                                                                                          \
   /* Once a step moves no weight and every later one is smaller, none of them does: then only the averages   \
      decay. */                                                                                               \
-  OPTIMIZER_CLONES static void replay_##suffix(real *w, real *const *s, int64_t n, const real *c,            \
-                                               int64_t count, bool may_settle) {                             \
+  OPTIMIZER_CLONES void adam_replay_##suffix(real *w, real *const *s, int64_t n, const real *c,              \
+                                             int64_t count, bool may_settle) {                               \
     enum { CHUNK = 64 };                                                                                     \
     if (c[C_AMSGRAD] != 0) {                                                                                 \
       for (int64_t j = 0; j < count; j++)                                                                    \
@@ -149,16 +118,12 @@ static void constants(const double *a, double learning_rate, int64_t t, double *
 DEFINE_ADAM(f32, float, sqrtf)
 DEFINE_ADAM(f64, double, sqrt)
 
-static const char *const slot_names[] = {"momentum", "velocity", "velocity_hat"};
+const char *const adam_slot_names[] = {"momentum", "velocity", "velocity_hat"};
 
 const optimizer_rule optimizer_adam = {
-    .item = {"adam", "Adam", "steps from running means of the gradient and of its square", args},
-    .slots = slots,
-    .slot_names = slot_names,
-    .constants = constants,
-    .step_f32 = step_f32,
-    .step_f64 = step_f64,
-    .replay_f32 = replay_f32,
-    .replay_f64 = replay_f64,
-    .replays = replays,
+    .item = {"adam", "Adam", "steps from running means of the gradient and of its square", args,
+             optimizer_args_agree},
+    ADAM_RULE,
+    .slots = adam_slots,
+    .constants = adam_constants,
 };

@@ -2,49 +2,26 @@
 // with the missed steps of a row replayed before the row is read.
 //
 // A row's counter says up to which step it is current. Constants of the steps that some row may still have to
-// replay are kept; settling all rows lets them go.
-#include "runtime/optim/optimizer.h"
-#include "support/diag.h"
-#include "support/vec.h"
+// replay are kept; settling all rows lets them go. Without weight decay and moving averages a step is the
+// rule alone, and many missed ones are replayed in one go; with them they are replayed one by one.
+#include "runtime/optim/driver.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_ELEMENTS = 16384 };
-
-typedef struct param_state {
-  char *values;
-  char *slots[OPTIMIZER_SLOTS];
-  int64_t rows, width; // elements = rows * width
-  int64_t *current;    // [rows] last step applied; NULL: every step touches every element, or none has state
-} param_state;
-
-typedef struct step_block {
-  int64_t gradient, first, count; // elements of a dense gradient, rows of a sparse one
-} step_block;
-
-struct optimizer {
-  const optimizer_rule *rule;
-  double args[OPTIMIZER_ARGS];
-  double learning_rate;
-  int rate_index; // of the learning rate among the arguments
-  int slots;
-  session *session;
-  size_t real_bytes;
-  int64_t steps;        // taken so far
-  param_state *states;  // [n_params]; values NULL where a parameter is not trained
-  char *constants;      // of steps base + 1, base + 2, ..., OPTIMIZER_CONSTANTS reals each
-  int64_t base, room;   // room: steps that fit
-  int64_t last_growth;  // the newest step whose learning rate exceeds the one before
-  double previous_rate; // of the last step
-  VEC(step_block) blocks;
-};
-
 // ---- life
 
+static bool has_slot(const optimizer *o, int k) {
+  return k < OPTIMIZER_SLOTS      ? k < o->slots
+         : k == OPTIMIZER_AVERAGE ? o->settings.averages
+                                  : o->settings.accumulate > 1;
+}
+
 static bool start_slots(optimizer *o, param_state *p) {
-  for (int k = 0; k < o->slots; k++) {
-    size_t n = (size_t)(p->rows * p->width);
-    double start = o->rule->slot_start ? o->rule->slot_start(o->args, k) : 0;
+  size_t n = (size_t)(p->rows * p->width);
+  for (int k = 0; k < OPTIMIZER_ALL_SLOTS; k++) {
+    if (!has_slot(o, k))
+      continue;
+    double start = k < OPTIMIZER_SLOTS && o->rule->slot_start ? o->rule->slot_start(o->args, k) : 0;
     p->slots[k] = calloc(n + 1, o->real_bytes);
     if (!p->slots[k])
       return false;
@@ -63,12 +40,34 @@ static bool start_param(optimizer *o, const struct nlm_abi_gradient *g, void *va
   p->values = values;
   p->rows = about->rank ? about->dims[0] : 1;
   p->width = p->rows ? about->elements / p->rows : 0;
-  if (g->ids_buffer >= 0 && o->rule->replays(o->args)) {
+  p->row_sparse = g->ids_buffer >= 0;
+  if (p->row_sparse && (o->rule->replays(o->args) || o->one_by_one))
     p->current = calloc((size_t)p->rows + 1, sizeof *p->current);
-    if (!p->current)
+  if (p->row_sparse && o->settings.accumulate > 1) {
+    p->summed = calloc((size_t)p->rows + 1, sizeof *p->summed);
+    p->summed_ids = calloc((size_t)p->rows + 1, sizeof *p->summed_ids);
+    if (!p->summed || !p->summed_ids)
       return false;
   }
-  return start_slots(o, p);
+  bool counts = p->current || !p->row_sparse || !(o->rule->replays(o->args) || o->one_by_one);
+  return counts && start_slots(o, p);
+}
+
+static double argument(const arg_spec *specs, const double *args, const char *name) {
+  int k = args_index(specs, name);
+  return k < 0 ? 0 : args[k];
+}
+
+static driver_settings settings_of(const arg_spec *specs, const double *args) {
+  int64_t accumulate = (int64_t)argument(specs, args, "gradient_accumulation_steps");
+  return (driver_settings){.weight_decay = argument(specs, args, "weight_decay"),
+                           .clip_norm = argument(specs, args, "clipnorm"),
+                           .clip_value = argument(specs, args, "clipvalue"),
+                           .clip_global = argument(specs, args, "global_clipnorm"),
+                           .averages = argument(specs, args, "use_ema") != 0,
+                           .average_kept = argument(specs, args, "ema_momentum"),
+                           .overwrite = (int64_t)argument(specs, args, "ema_overwrite_frequency"),
+                           .accumulate = accumulate > 1 ? accumulate : 1};
 }
 
 optimizer *optimizer_new(const optimizer_rule *rule, const double *args, session *s, void *const *params) {
@@ -84,10 +83,13 @@ optimizer *optimizer_new(const optimizer_rule *rule, const double *args, session
   INVARIANT(o->rate_index >= 0);
   o->learning_rate = o->previous_rate = args[o->rate_index];
   o->slots = rule->slots(o->args);
+  o->settings = settings_of(rule->item.args, args);
+  o->one_by_one = o->settings.weight_decay != 0 || o->settings.averages;
   o->session = s;
   o->real_bytes = (size_t)s->model->real_bytes;
   o->states = calloc((size_t)s->model->n_params + 1, sizeof *o->states);
-  bool fine = o->states != NULL;
+  o->sources = calloc((size_t)(program ? program->n_gradients : 0) + 1, sizeof *o->sources);
+  bool fine = o->states && o->sources;
   for (int64_t k = 0; fine && program && k < program->n_gradients; k++)
     fine = start_param(o, &program->gradients[k], params[program->gradients[k].param]);
   if (fine)
@@ -100,12 +102,17 @@ void optimizer_free(optimizer *o) {
   if (!o)
     return;
   for (int64_t k = 0; o->states && k < o->session->model->n_params; k++) {
-    for (int j = 0; j < OPTIMIZER_SLOTS; j++)
+    for (int j = 0; j < OPTIMIZER_ALL_SLOTS; j++)
       free(o->states[k].slots[j]);
     free(o->states[k].current);
+    free(o->states[k].summed);
+    free(o->states[k].summed_ids);
   }
   free(o->states);
+  free(o->sources);
   free(o->constants);
+  free(o->notes);
+  free(o->row_sums);
   vec_free(&o->blocks);
   free(o);
 }
@@ -123,23 +130,39 @@ static bool any_counters(const optimizer *o) {
   return false;
 }
 
-// Begins the next step: its constants go behind those kept.
-static void push_constants(optimizer *o) {
+static step_note note_of_step(const optimizer *o, bool updates) {
+  const driver_settings *s = &o->settings;
+  int64_t before = (o->calls - 1) / s->accumulate; // updates before this call
+  return (step_note){.updates = updates,
+                     .decay = updates ? s->weight_decay * o->learning_rate : 0,
+                     .average_kept = before ? s->average_kept : 0,
+                     .overwrites = s->averages && s->overwrite && (before + 1) % s->overwrite == 0};
+}
+
+static void put_constants(const optimizer *o, void *to, const double *c) {
+  for (int k = 0; k < OPTIMIZER_CONSTANTS; k++)
+    if (o->real_bytes == sizeof(double))
+      ((double *)to)[k] = c[k];
+    else
+      ((float *)to)[k] = (float)c[k];
+}
+
+// Begins the next step: its constants go behind those kept. A step without `updates` moves averages alone.
+static void push_step(optimizer *o, bool updates) {
   if (!any_counters(o))
     o->base = o->steps;
   o->steps++;
   if (o->steps - o->base > o->room) {
     o->room = o->room ? 2 * o->room : 64;
     o->constants = xrealloc(o->constants, (size_t)o->room * OPTIMIZER_CONSTANTS * o->real_bytes);
+    o->notes = xrealloc(o->notes, (size_t)o->room * sizeof *o->notes);
   }
   double c[OPTIMIZER_CONSTANTS] = {0};
-  o->rule->constants(o->args, o->learning_rate, o->steps, c);
-  char *to = o->constants + (size_t)(o->steps - o->base - 1) * OPTIMIZER_CONSTANTS * o->real_bytes;
-  for (int k = 0; k < OPTIMIZER_CONSTANTS; k++)
-    if (o->real_bytes == sizeof(double))
-      ((double *)(void *)to)[k] = c[k];
-    else
-      ((float *)(void *)to)[k] = (float)c[k];
+  size_t at = (size_t)(o->steps - o->base - 1);
+  if (updates)
+    o->rule->constants(o->args, o->learning_rate, o->calls / o->settings.accumulate, c);
+  put_constants(o, o->constants + at * OPTIMIZER_CONSTANTS * o->real_bytes, c);
+  o->notes[at] = note_of_step(o, updates);
   if (o->learning_rate > o->previous_rate)
     o->last_growth = o->steps;
   o->previous_rate = o->learning_rate;
@@ -148,43 +171,113 @@ static void push_constants(optimizer *o) {
 // ---- rules on ranges of a parameter
 
 static void slots_at(const optimizer *o, const param_state *p, int64_t element, void **out) {
-  for (int k = 0; k < OPTIMIZER_SLOTS; k++)
+  for (int k = 0; k < OPTIMIZER_ALL_SLOTS; k++)
     out[k] = p->slots[k] ? p->slots[k] + (size_t)element * o->real_bytes : NULL;
 }
 
-static void apply(const optimizer *o, const param_state *p, int64_t element, const char *gradient,
-                  int64_t n) {
-  void *s[OPTIMIZER_SLOTS];
-  void *w = p->values + (size_t)element * o->real_bytes;
-  const void *c = constants_of(o, o->steps), *g = gradient;
+// What stands around the rule's step, for n elements of w and their average.
+#define DEFINE_AROUND(suffix, real)                                                                          \
+  static void decay_##suffix(real *w, int64_t n, double part) {                                              \
+    real share = (real)part;                                                                                 \
+    for (int64_t k = 0; k < n; k++)                                                                          \
+      w[k] -= w[k] * share;                                                                                  \
+  }                                                                                                          \
+  static void average_##suffix(real *w, real *average, int64_t n, const step_note *note) {                   \
+    real kept = (real)note->average_kept, rest = 1 - kept;                                                   \
+    for (int64_t k = 0; k < n; k++) {                                                                        \
+      average[k] = kept * average[k] + rest * w[k];                                                          \
+      if (note->overwrites)                                                                                  \
+        w[k] = average[k];                                                                                   \
+    }                                                                                                        \
+  }
+
+DEFINE_AROUND(f32, float)
+DEFINE_AROUND(f64, double)
+
+// What of a step stands before the rule, and what behind it.
+static void before_rule(const optimizer *o, void *w, int64_t n, const step_note *note) {
+  if (note->decay == 0)
+    return;
+  if (o->real_bytes == sizeof(double))
+    decay_f64(w, n, note->decay);
+  else
+    decay_f32(w, n, note->decay);
+}
+
+static void behind_rule(const optimizer *o, void *w, void *average, int64_t n, const step_note *note) {
+  if (!o->settings.averages)
+    return;
+  if (o->real_bytes == sizeof(double))
+    average_f64(w, average, n, note);
+  else
+    average_f32(w, average, n, note);
+}
+
+static void run_rule(const optimizer *o, void *w, void *const *s, const void *g, int64_t n, const void *c) {
+  if (o->real_bytes == sizeof(double))
+    o->rule->step_f64(w, (double *[OPTIMIZER_SLOTS]){s[0], s[1], s[2]}, g, n, c);
+  else
+    o->rule->step_f32(w, (float *[OPTIMIZER_SLOTS]){s[0], s[1], s[2]}, g, n, c);
+}
+
+static void run_replay(const optimizer *o, void *w, void *const *s, int64_t n, const void *c, int64_t count,
+                       bool may_settle) {
+  if (!o->rule->replays(o->args))
+    return;
+  if (o->real_bytes == sizeof(double))
+    o->rule->replay_f64(w, (double *[OPTIMIZER_SLOTS]){s[0], s[1], s[2]}, n, c, count, may_settle);
+  else
+    o->rule->replay_f32(w, (float *[OPTIMIZER_SLOTS]){s[0], s[1], s[2]}, n, c, count, may_settle);
+}
+
+// The step o->steps on n elements; g NULL where it does not update.
+static void apply(const optimizer *o, const param_state *p, int64_t element, const void *g, int64_t n) {
+  void *s[OPTIMIZER_ALL_SLOTS], *w = p->values + (size_t)element * o->real_bytes;
+  const step_note *note = &o->notes[o->steps - o->base - 1];
   slots_at(o, p, element, s);
-  if (o->real_bytes == sizeof(double)) {
-    double *d[OPTIMIZER_SLOTS] = {s[0], s[1], s[2]};
-    o->rule->step_f64(w, d, g, n, c);
-  } else {
-    float *f[OPTIMIZER_SLOTS] = {s[0], s[1], s[2]};
-    o->rule->step_f32(w, f, g, n, c);
+  if (note->updates) {
+    before_rule(o, w, n, note);
+    run_rule(o, w, s, g, n, constants_of(o, o->steps));
+  }
+  behind_rule(o, w, s[OPTIMIZER_AVERAGE], n, note);
+}
+
+// The same with a gradient that is clipped on the way.
+static void apply_clipped(const optimizer *o, const param_state *p, int64_t element,
+                          const gradient_source *from, const char *g, int64_t n) {
+  enum { CHUNK = 512 };
+  double chunk[CHUNK];
+  if (!g || !optimizer_clips(o)) {
+    apply(o, p, element, g, n);
+    return;
+  }
+  for (int64_t first = 0; first < n; first += CHUNK) {
+    int64_t size = n - first < CHUNK ? n - first : CHUNK;
+    optimizer_clip(o, from, g + (size_t)first * o->real_bytes, size, chunk);
+    apply(o, p, element + first, chunk, size);
   }
 }
 
 // Brings one row up to `target`.
 static void catch_up(const optimizer *o, const param_state *p, int64_t row, int64_t target) {
-  int64_t from = p->current[row], count = target - from;
+  int64_t from = p->current[row], count = target - from, n = p->width;
   if (count <= 0)
     return;
-  void *s[OPTIMIZER_SLOTS];
-  void *w = p->values + (size_t)(row * p->width) * o->real_bytes;
-  const void *c = constants_of(o, from + 1);
-  bool may_settle = o->last_growth <= from + 1;
-  slots_at(o, p, row * p->width, s);
-  if (o->real_bytes == sizeof(double)) {
-    double *d[OPTIMIZER_SLOTS] = {s[0], s[1], s[2]};
-    o->rule->replay_f64(w, d, p->width, c, count, may_settle);
-  } else {
-    float *f[OPTIMIZER_SLOTS] = {s[0], s[1], s[2]};
-    o->rule->replay_f32(w, f, p->width, c, count, may_settle);
-  }
+  void *s[OPTIMIZER_ALL_SLOTS];
+  void *w = p->values + (size_t)(row * n) * o->real_bytes;
+  slots_at(o, p, row * n, s);
   p->current[row] = target;
+  if (!o->one_by_one) {
+    run_replay(o, w, s, n, constants_of(o, from + 1), count, o->last_growth <= from + 1);
+    return;
+  }
+  for (int64_t step = from + 1; step <= target; step++) {
+    const step_note *note = &o->notes[step - o->base - 1];
+    before_rule(o, w, n, note);
+    if (note->updates)
+      run_replay(o, w, s, n, constants_of(o, step), 1, false);
+    behind_rule(o, w, s[OPTIMIZER_AVERAGE], n, note);
+  }
 }
 
 // ---- catching up
@@ -231,9 +324,19 @@ void optimizer_settle(optimizer *o) {
   o->base = o->steps;
 }
 
+void optimizer_finish(optimizer *o) {
+  optimizer_settle(o);
+  for (int64_t k = 0; k < o->session->model->n_params && o->settings.averages && o->steps; k++) {
+    const param_state *p = &o->states[k];
+    if (p->values)
+      memcpy(p->values, p->slots[OPTIMIZER_AVERAGE], (size_t)(p->rows * p->width) * o->real_bytes);
+  }
+}
+
 // ---- steps
 
-static void plan_blocks(optimizer *o, int64_t index, const gradient_view *g) {
+static void plan_blocks(optimizer *o, int64_t index) {
+  const gradient_source *g = &o->sources[index];
   const param_state *p = &o->states[g->param];
   int64_t n = g->rows < 0 ? p->rows * p->width : g->rows;
   int64_t size = g->rows < 0 ? BLOCK_ELEMENTS : rows_in_block(p);
@@ -246,61 +349,99 @@ static void plan_blocks(optimizer *o, int64_t index, const gradient_view *g) {
 static void step_one_block(void *env, int64_t block) {
   const optimizer *o = env;
   const step_block *b = &o->blocks.data[block];
-  gradient_view g = session_gradient(o->session, b->gradient);
-  const param_state *p = &o->states[g.param];
-  const char *values = g.values;
-  if (g.rows < 0) {
-    apply(o, p, b->first, values + (size_t)b->first * o->real_bytes, b->count);
+  const gradient_source *g = &o->sources[b->gradient];
+  const param_state *p = &o->states[g->param];
+  if (g->rows < 0) {
+    const char *values = g->values ? g->values + (size_t)b->first * o->real_bytes : NULL;
+    apply_clipped(o, p, b->first, g, values, b->count);
     return;
   }
   for (int64_t k = b->first; k < b->first + b->count; k++) {
-    int64_t row = g.ids[k];
+    int64_t row = g->ids[k], place = g->by_row ? row : k;
     if (p->current) {
       catch_up(o, p, row, o->steps - 1);
       p->current[row] = o->steps;
     }
-    apply(o, p, row * p->width, values + (size_t)(k * p->width) * o->real_bytes, p->width);
+    apply_clipped(o, p, row * p->width, g, g->values + (size_t)(place * p->width) * o->real_bytes, p->width);
+  }
+}
+
+static void run_step(optimizer *o, int64_t n_gradients) {
+  o->blocks.len = 0;
+  for (int64_t k = 0; k < n_gradients; k++)
+    plan_blocks(o, k);
+  pool_run(o->session->pool, step_one_block, o, (int64_t)o->blocks.len);
+}
+
+static void project(const optimizer *o) {
+  const struct nlm_abi_model *model = o->session->model;
+  for (int64_t k = 0; k < model->n_params; k++) {
+    const param_state *p = &o->states[k];
+    if (!p->constraint || !p->values)
+      continue;
+    if (p->current)
+      catch_up_rows(o, k, NULL, p->rows);
+    constraint_apply(p->constraint, p->values, o->real_bytes, model->params[k].rank, model->params[k].dims);
   }
 }
 
 void optimizer_step(optimizer *o) {
-  const struct nlm_abi_program *program = session_program(o->session->model, NLM_GRAD);
-  push_constants(o);
-  o->blocks.len = 0;
-  for (int64_t k = 0; k < program->n_gradients; k++) {
-    gradient_view g = session_gradient(o->session, k);
-    plan_blocks(o, k, &g);
+  int64_t n = session_program(o->session->model, NLM_GRAD)->n_gradients;
+  o->learning_rate = optimizer_learning_rate(o);
+  o->calls++;
+  bool updates = o->calls % o->settings.accumulate == 0;
+  optimizer_take_gradients(o, n, updates);
+  if (updates || o->settings.averages) {
+    push_step(o, updates);
+    if (updates && optimizer_clips(o))
+      optimizer_measure(o, n);
+    run_step(o, n);
   }
-  pool_run(o->session->pool, step_one_block, o, (int64_t)o->blocks.len);
+  if (updates)
+    optimizer_forget_sums(o);
+  project(o);
 }
 
 // ---- settings and state
 
+void optimizer_follow(optimizer *o, const rate_schedule *rate) {
+  o->schedule = rate;
+}
+
+void optimizer_constrain(optimizer *o, int64_t param, const constraint *c) {
+  o->states[param].constraint = c;
+}
+
 double optimizer_learning_rate(const optimizer *o) {
-  return o->learning_rate;
+  return o->schedule ? rate_schedule_rate(o->schedule, o->calls) : o->learning_rate;
 }
 
 void optimizer_set_learning_rate(optimizer *o, double learning_rate) {
   o->learning_rate = learning_rate;
 }
 
-int64_t optimizer_steps(const optimizer *o) {
-  return o->steps;
+bool optimizer_has_schedule(const optimizer *o) {
+  return o->schedule != NULL;
 }
 
-int optimizer_slot_count(const optimizer *o) {
-  return o->slots;
+int64_t optimizer_steps(const optimizer *o) {
+  return o->calls;
 }
 
 void *optimizer_slot(const optimizer *o, int64_t param, int k) {
   return o->states[param].slots[k];
 }
 
+const char *optimizer_slot_name(const optimizer *o, int k) {
+  return k < OPTIMIZER_SLOTS ? o->rule->slot_names[k] : k == OPTIMIZER_AVERAGE ? "average" : "sum";
+}
+
 void optimizer_restore(optimizer *o, int64_t steps) {
-  o->steps = o->base = steps;
+  o->calls = o->steps = o->base = steps;
   o->last_growth = 0;
   o->previous_rate = o->learning_rate;
   for (int64_t k = 0; k < o->session->model->n_params; k++)
     for (int64_t row = 0; o->states[k].current && row < o->states[k].rows; row++)
       o->states[k].current[row] = steps;
+  optimizer_find_sums(o);
 }

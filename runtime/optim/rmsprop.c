@@ -7,12 +7,7 @@ enum { LEARNING_RATE, RHO, MOMENTUM, EPSILON, CENTERED };
 enum { C_RATE, C_RHO, C_REST, C_EPSILON, C_MOMENTUM, C_CENTERED };
 
 static const arg_spec args[] = {
-    {.name = "learning_rate",
-     .kinds = ARG_FLOAT,
-     .default_text = "0.001",
-     .min = 0,
-     .max = INFINITY,
-     .doc = "step size"},
+    OPTIMIZER_LEARNING_RATE("0.001"),
     {.name = "rho",
      .kinds = ARG_FLOAT,
      .default_text = "0.9",
@@ -25,17 +20,12 @@ static const arg_spec args[] = {
      .min = 0,
      .max = 1,
      .doc = "share of the last step that is taken again"},
-    {.name = "epsilon",
-     .kinds = ARG_FLOAT,
-     .default_text = "1e-07",
-     .min = 0,
-     .max = INFINITY,
-     .doc = "added under the root"},
+    OPTIMIZER_EPSILON("added under the root"),
     {.name = "centered",
      .kinds = ARG_BOOL,
      .default_text = "false",
      .doc = "normalise by the variance of the gradient instead of its mean square"},
-    {0}};
+    OPTIMIZER_COMMON_ARGS};
 
 // Slots: mean square; mean (centered); momentum.
 static int slots(const double *a) {
@@ -121,7 +111,8 @@ DEFINE_RMSPROP(f64, double, sqrt)
 static const char *const slot_names[] = {"velocity", "average_gradient", "momentum"};
 
 const optimizer_rule optimizer_rmsprop = {
-    .item = {"rmsprop", "RMSprop", "steps divided by a running root mean square of the gradient", args},
+    .item = {"rmsprop", "RMSprop", "steps divided by a running root mean square of the gradient", args,
+             optimizer_args_agree},
     .slots = slots,
     .slot_names = slot_names,
     .constants = constants,

@@ -6,12 +6,7 @@ enum { LEARNING_RATE, MOMENTUM, NESTEROV };
 enum { C_RATE, C_MOMENTUM, C_NESTEROV };
 
 static const arg_spec args[] = {
-    {.name = "learning_rate",
-     .kinds = ARG_FLOAT,
-     .default_text = "0.01",
-     .min = 0,
-     .max = INFINITY,
-     .doc = "step size"},
+    OPTIMIZER_LEARNING_RATE("0.01"),
     {.name = "momentum",
      .kinds = ARG_FLOAT,
      .default_text = "0.0",
@@ -19,7 +14,7 @@ static const arg_spec args[] = {
      .max = 1,
      .doc = "share of the last step that is taken again"},
     {.name = "nesterov", .kinds = ARG_BOOL, .default_text = "false", .doc = "look-ahead form of momentum"},
-    {0}};
+    OPTIMIZER_COMMON_ARGS};
 
 static int slots(const double *a) {
   return a[MOMENTUM] != 0;
@@ -69,7 +64,8 @@ DEFINE_SGD(f64, double)
 static const char *const slot_names[] = {"momentum"};
 
 const optimizer_rule optimizer_sgd = {
-    .item = {"sgd", "SGD", "stochastic gradient descent, with momentum if asked for", args},
+    .item = {"sgd", "SGD", "stochastic gradient descent, with momentum if asked for", args,
+             optimizer_args_agree},
     .slots = slots,
     .slot_names = slot_names,
     .constants = constants,

@@ -29,19 +29,20 @@ static void add_tensor(tensor_list *l, const weight_entry *like, const char *nam
 
 // Everything a checkpoint holds. Callbacks' weights are listed where they have some.
 static tensor_list list_tensors(const trainer *t, arena *memory) {
-  size_t n = (size_t)t->model->abi->n_params, sets = 1 + OPTIMIZER_SLOTS + t->callbacks_count;
+  size_t n = (size_t)t->model->abi->n_params, sets = 1 + OPTIMIZER_ALL_SLOTS + t->callbacks_count;
   tensor_list l = {ARENA_ARRAY(memory, weight_entry, n * sets + 1), ARENA_ARRAY(memory, void *, n *sets + 1),
                    0};
-  const optimizer_rule *rule = optimizer_find(t->model->training->optimizer.name);
   weight_entry *params = model_weight_entries(t->model, t->model->params);
   for (size_t k = 0; k < n; k++)
     add_tensor(&l, &params[k], params[k].name, t->model->params[k]);
-  for (int slot = 0; slot < optimizer_slot_count(t->optimizer); slot++)
+  for (int slot = 0; slot < OPTIMIZER_ALL_SLOTS; slot++)
     for (size_t k = 0; k < n; k++) {
       void *values = optimizer_slot(t->optimizer, (int64_t)k, slot);
       if (values)
-        add_tensor(&l, &params[k],
-                   arena_printf(memory, "optimizer/%s/%s", rule->slot_names[slot], params[k].name), values);
+        add_tensor(
+            &l, &params[k],
+            arena_printf(memory, "optimizer/%s/%s", optimizer_slot_name(t->optimizer, slot), params[k].name),
+            values);
     }
   for (size_t c = 0; c < t->callbacks_count; c++) {
     char *next = t->callbacks[c].weights;

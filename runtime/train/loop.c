@@ -108,6 +108,7 @@ static bool run_epochs(trainer *t, const char *checkpoint, int64_t *done, strbuf
     if (!checkpoint_write(t, checkpoint, *done, error))
       return false;
   }
+  optimizer_finish(t->optimizer);
   for (size_t k = 0; k < t->callbacks_count; k++)
     if (t->callbacks[k].def->train_end)
       t->callbacks[k].def->train_end(&t->callbacks[k], &t->host);

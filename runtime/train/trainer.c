@@ -56,6 +56,21 @@ static void host_set_learning_rate(void *self, double rate) {
 
 // ---- making
 
+static bool make_constraints(trainer *t, strbuf *error) {
+  const model_training *config = t->model->training;
+  t->constraints = xcalloc(config->constraints_count + 1, sizeof *t->constraints);
+  for (size_t k = 0; k < config->constraints_count; k++) {
+    const model_constraint *c = &config->constraints[k];
+    int64_t param = model_param_find(t->model, c->weight);
+    if (param < 0 || !constraint_read(&c->call, t->model->abi->params[param].rank, &t->constraints[k])) {
+      strbuf_printf(error, "this library does not know the constraint '%s' of '%s'", c->call.name, c->weight);
+      return false;
+    }
+    optimizer_constrain(t->optimizer, param, &t->constraints[k]);
+  }
+  return true;
+}
+
 static bool make_optimizer(trainer *t, strbuf *error) {
   const config_call *call = &t->model->training->optimizer;
   const optimizer_rule *rule = optimizer_find(call->name);
@@ -64,18 +79,27 @@ static bool make_optimizer(trainer *t, strbuf *error) {
     return false;
   }
   double args[OPTIMIZER_ARGS] = {0};
+  config_call rate;
   for (size_t k = 0; rule->item.args[k].name; k++) {
     const char *name = rule->item.args[k].name;
     bool is_rate = !strcmp(name, "learning_rate");
     args[k] =
         is_rate && t->settings.has_learning_rate ? t->settings.learning_rate : config_number(call, name, 0);
   }
+  if (!t->settings.has_learning_rate && config_inner(call, "learning_rate", &rate) &&
+      !rate_schedule_read(&rate, &t->schedule)) {
+    strbuf_printf(error, "this library does not know the schedule '%s'", rate.name);
+    return false;
+  }
   t->optimizer = optimizer_new(rule, args, &t->session, t->model->params);
-  if (t->optimizer)
-    optimizer_attach(t->optimizer);
-  else
+  if (!t->optimizer) {
     strbuf_puts(error, "there is not enough memory for the optimizer");
-  return t->optimizer != NULL;
+    return false;
+  }
+  optimizer_attach(t->optimizer);
+  if (t->schedule.def)
+    optimizer_follow(t->optimizer, &t->schedule);
+  return make_constraints(t, error);
 }
 
 bool trainer_init(trainer *t, loaded_model *m, const train_settings *settings, strbuf *error) {
@@ -113,6 +137,8 @@ void trainer_free(trainer *t) {
   profile_free(t->profile);
   pool_free(t->session.pool);
   session_destroy(&t->session);
+  rate_schedule_free(&t->schedule);
+  free(t->constraints);
   free(t->order);
   free(t->validation_order);
   *t = (trainer){0};
@@ -167,6 +193,7 @@ bool trainer_begin(trainer *t, train_rows training, train_rows validation, strbu
                             .save = host_save,
                             .copy_weights = host_copy_weights,
                             .set_weights = host_set_weights,
+                            .has_schedule = optimizer_has_schedule(t->optimizer),
                             .learning_rate = host_learning_rate,
                             .set_learning_rate = host_set_learning_rate};
   if (t->settings.log_path && !csv_log_begin(t->settings.log_path, append, error))

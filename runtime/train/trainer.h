@@ -28,6 +28,8 @@ typedef struct trainer {
   train_settings settings;
   session session;
   optimizer *optimizer;
+  rate_schedule schedule;  // of the learning rate; zero if there is none
+  constraint *constraints; // parallel to the train block's
   callback *callbacks;
   size_t callbacks_count;
   callback_host host;

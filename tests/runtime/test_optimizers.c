@@ -117,8 +117,9 @@ static void compare(side *sparse, side *dense, int64_t real_bytes) {
   size_t bytes = (size_t)(ROWS * WIDTH * real_bytes);
   optimizer_settle(sparse->o);
   assert_memory_equal(sparse->values[0], dense->values[0], bytes);
-  for (int k = 0; k < optimizer_slot_count(sparse->o); k++)
-    assert_memory_equal(optimizer_slot(sparse->o, 0, k), optimizer_slot(dense->o, 0, k), bytes);
+  for (int k = 0; k < OPTIMIZER_ALL_SLOTS; k++)
+    if (optimizer_slot(sparse->o, 0, k))
+      assert_memory_equal(optimizer_slot(sparse->o, 0, k), optimizer_slot(dense->o, 0, k), bytes);
 }
 
 // The rate falls, grows, and falls again, as schedules with a warm start do.
@@ -155,24 +156,67 @@ static void check_all(const char *name, const double *args) {
 
 static void sparse_is_dense_sgd(void **unused) {
   (void)unused;
-  check_all("sgd", (double[]){0.1, 0, 0});
-  check_all("sgd", (double[]){0.1, 0.9, 0});
-  check_all("sgd", (double[]){0.1, 0.9, 1});
+  check_all("sgd", (double[OPTIMIZER_ARGS]){0.1, 0, 0});
+  check_all("sgd", (double[OPTIMIZER_ARGS]){0.1, 0.9, 0});
+  check_all("sgd", (double[OPTIMIZER_ARGS]){0.1, 0.9, 1});
 }
 
 static void sparse_is_dense_rmsprop(void **unused) {
   (void)unused;
-  check_all("rmsprop", (double[]){0.01, 0.9, 0, 1e-7, 0});
-  check_all("rmsprop", (double[]){0.01, 0.9, 0.5, 1e-7, 0});
-  check_all("rmsprop", (double[]){0.01, 0.9, 0.5, 1e-7, 1});
+  check_all("rmsprop", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0, 1e-7, 0});
+  check_all("rmsprop", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.5, 1e-7, 0});
+  check_all("rmsprop", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.5, 1e-7, 1});
 }
 
 static void sparse_is_dense_adam(void **unused) {
   (void)unused;
-  check_all("adam", (double[]){0.01, 0.9, 0.999, 1e-7, 0});
-  check_all("adam", (double[]){0.01, 0.9, 0.999, 1e-7, 1});
-  check_all("adam", (double[]){0.01, 0.9, 0.5, 1e-7, 0}); // m shrinks more slowly than the root of v
-  check_all("adam", (double[]){0.01, 0, 0.99, 1e-7, 0});
+  check_all("adam", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7, 0});
+  check_all("adam", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7, 1});
+  check_all("adam",
+            (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.5, 1e-7, 0}); // m shrinks more slowly than the root of v
+  check_all("adam", (double[OPTIMIZER_ARGS]){0.01, 0, 0.99, 1e-7, 0});
+}
+
+// Behind a rule's own arguments: weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
+// ema_overwrite_frequency, gradient_accumulation_steps.
+static void sparse_is_dense_others(void **unused) {
+  (void)unused;
+  check_all("adamw", (double[OPTIMIZER_ARGS]){0.01, 0.1, 0.9, 0.999, 1e-7, 0});
+  check_all("adagrad", (double[OPTIMIZER_ARGS]){0.1, 0.1, 1e-7});
+  check_all("adadelta", (double[OPTIMIZER_ARGS]){0.5, 0.95, 1e-7});
+  check_all("adamax", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7});
+  check_all("nadam", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7});
+  check_all("lion", (double[OPTIMIZER_ARGS]){0.001, 0.9, 0.99});
+  check_all("ftrl", (double[OPTIMIZER_ARGS]){0.1, -0.5, 0.1, 0, 0, 0, 0});
+  check_all("ftrl", (double[OPTIMIZER_ARGS]){0.1, -0.4, 0.1, 0.01, 0.02, 0.03, 0.5});
+}
+
+static void sparse_is_dense_with_common_arguments(void **unused) {
+  (void)unused;
+  check_all("sgd", (double[OPTIMIZER_ARGS]){0.1, 0, 0, 0.1});
+  check_all("sgd", (double[OPTIMIZER_ARGS]){0.1, 0.9, 1, 0, 0.2});
+  check_all("rmsprop", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0, 1e-7, 0, 0.1, 0, 0.03});
+  check_all("adam", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7, 0, 0, 0, 0, 0.3});
+  check_all("adam", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7, 0, 0, 0, 0, 0, 1, 0.9, 7});
+  check_all("adagrad", (double[OPTIMIZER_ARGS]){0.1, 0.1, 1e-7, 0, 0, 0, 0, 1, 0.99});
+  check_all("adamax", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7, 0, 0.5, 0, 0, 0, 0, 0, 3});
+  check_all("adam", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7, 0, 0.1, 0, 0, 0.4, 1, 0.9, 5, 4});
+}
+
+static void projected_tables_are_dense(void **unused) {
+  (void)unused;
+  const constraint longest = {.kind = CONSTRAINT_NORM, .most = 2, .rate = 1, .axes = 1};
+  const double args[OPTIMIZER_ARGS] = {0.01, 0.9, 0.999, 1e-7, 0};
+  side sparse, dense;
+  side_init(&sparse, &sparse_program, 4, optimizer_find("adam"), args, 2);
+  side_init(&dense, &dense_program, 4, optimizer_find("adam"), args, 1);
+  optimizer_constrain(sparse.o, 0, &longest);
+  optimizer_constrain(dense.o, 0, &longest);
+  for (int step = 0; step < 50; step++)
+    step_both(&sparse, &dense, 4, 20);
+  compare(&sparse, &dense, 4);
+  side_free(&sparse);
+  side_free(&dense);
 }
 
 // ---- formulas, against plain arithmetic in double
@@ -209,13 +253,13 @@ static void formulas_are_keras(void **unused) {
     e.m = 0.9 * e.m - 0.1 * g[k];
     e.w += 0.9 * e.m - 0.1 * g[k];
   }
-  assert_close(run_dense("sgd", (double[]){0.1, 0.9, 1}, g, 3), e.w);
+  assert_close(run_dense("sgd", (double[OPTIMIZER_ARGS]){0.1, 0.9, 1}, g, 3), e.w);
   e = (expected){0.3, 0, 0};
   for (int k = 0; k < 3; k++) {
     e.v = 0.8 * e.v + 0.2 * g[k] * g[k];
     e.w -= 0.01 * g[k] / sqrt(e.v + 1e-3);
   }
-  assert_close(run_dense("rmsprop", (double[]){0.01, 0.8, 0, 1e-3, 0}, g, 3), e.w);
+  assert_close(run_dense("rmsprop", (double[OPTIMIZER_ARGS]){0.01, 0.8, 0, 1e-3, 0}, g, 3), e.w);
   e = (expected){0.3, 0, 0};
   for (int k = 0; k < 3; k++) {
     double alpha = 0.01 * sqrt(1 - pow(0.99, k + 1)) / (1 - pow(0.8, k + 1));
@@ -223,13 +267,13 @@ static void formulas_are_keras(void **unused) {
     e.v += (g[k] * g[k] - e.v) * 0.01;
     e.w -= e.m * alpha / (sqrt(e.v) + 1e-3);
   }
-  assert_close(run_dense("adam", (double[]){0.01, 0.8, 0.99, 1e-3, 0}, g, 3), e.w);
+  assert_close(run_dense("adam", (double[OPTIMIZER_ARGS]){0.01, 0.8, 0.99, 1e-3, 0}, g, 3), e.w);
 }
 
 // A restored optimizer goes on to the bits of the one that was never stopped.
 static void restored_goes_on(void **unused) {
   (void)unused;
-  const double args[] = {0.01, 0.9, 0.999, 1e-7, 0};
+  const double args[OPTIMIZER_ARGS] = {0.01, 0.9, 0.999, 1e-7, 0};
   side sparse, dense, again;
   side_init(&sparse, &sparse_program, 4, optimizer_find("adam"), args, 1);
   side_init(&dense, &dense_program, 4, optimizer_find("adam"), args, 1);
@@ -253,9 +297,14 @@ static void restored_goes_on(void **unused) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(sparse_is_dense_sgd),  cmocka_unit_test(sparse_is_dense_rmsprop),
-      cmocka_unit_test(sparse_is_dense_adam), cmocka_unit_test(formulas_are_keras),
+      cmocka_unit_test(sparse_is_dense_sgd),
+      cmocka_unit_test(sparse_is_dense_rmsprop),
+      cmocka_unit_test(sparse_is_dense_adam),
+      cmocka_unit_test(formulas_are_keras),
       cmocka_unit_test(restored_goes_on),
+      cmocka_unit_test(sparse_is_dense_others),
+      cmocka_unit_test(sparse_is_dense_with_common_arguments),
+      cmocka_unit_test(projected_tables_are_dense),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

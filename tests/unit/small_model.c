@@ -114,7 +114,7 @@ static const registry_entry callbacks[] = {
     {.name = "early_stopping", .class_name = "EarlyStopping", .args = patience}, {0}};
 
 train_config *small_train(small_model *s, const char *settings) {
-  static const registries all = {optimizers, metrics, callbacks};
+  static const registries all = {.optimizers = optimizers, .metrics = metrics, .callbacks = callbacks};
   value *call = value_parse_literal(s->u->mem, arena_printf(s->u->mem, "train(%s)", settings));
   assert_non_null(call);
   train_block *t = ARENA_NEW(s->u->mem, train_block);

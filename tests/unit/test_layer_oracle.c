@@ -206,7 +206,9 @@ static void run_case(const char *name, program_kind kind) {
   bool good = load_models(o.u, path, &(load_options){0});
   o.m = good ? o.u->models.data[0] : NULL;
   if (good && kind == PROGRAM_GRAD)
-    good = train_config_bind(o.m, &(registries){optimizers, metrics, callbacks}) != NULL;
+    good =
+        train_config_bind(
+            o.m, &(registries){.optimizers = optimizers, .metrics = metrics, .callbacks = callbacks}) != NULL;
   strbuf messages = {0};
   diags_print_text(d, &messages, false);
   if (!good)
