@@ -95,7 +95,7 @@ static const arg_spec args[] = {{.name = "sequence_length",
                                 {0}};
 
 static const char *const examples[] = {
-    "model tiny {\n  input words: int[time]\n  output y = words -> PositionalEmbedding(9, 7, 4, mask_zero = "
+    "model tiny {\n  input words: int[time]\n  output y = words -> PositionalEmbedding(40, 7, 4, mask_zero = "
     "true)\n"
     "    -> GlobalAveragePooling1D() -> Dense(2)\n}\n",
     "model tiny {\n  input words: int[5]\n  output y = words -> PositionalEmbedding(6, 7, 3) -> "
