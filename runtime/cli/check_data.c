@@ -234,17 +234,18 @@ static int run(loaded_model *m, const cli_words *paths) {
 
 int command_check_data(int argc, char **argv, const struct nlm_abi_model *abi) {
   cli_words paths = {0};
-  const cli_option options[] = {{.name = "",
-                                 .kind = OPTION_TEXTS,
-                                 .to = &paths,
-                                 .placeholder = "DATA...",
-                                 .help = "folder per class, TSV, CSV, JSON lines, fastText, CoNLL"},
-                                {.name = "--validation",
-                                 .kind = OPTION_TEXTS,
-                                 .to = &paths,
-                                 .placeholder = "DATA",
-                                 .help = "a further split, as `train` takes it"},
-                                {0}};
+  const cli_option options[] = {
+      {.name = "",
+       .kind = OPTION_TEXTS,
+       .to = &paths,
+       .placeholder = "DATA...",
+       .help = "folder per class, TSV, CSV, JSON lines, fastText, CoNLL, CoNLL-U, IDX"},
+      {.name = "--validation",
+       .kind = OPTION_TEXTS,
+       .to = &paths,
+       .placeholder = "DATA",
+       .help = "a further split, as `train` takes it"},
+      {0}};
   loaded_model m = {0};
   strbuf error = {0};
   int code = EXIT_WRONG_USAGE;

@@ -1,7 +1,8 @@
 #include "runtime/cli/data_options.h"
+#include <string.h>
 
-static bool pairs(const struct nlm_abi_model *model, const char *option, const cli_words *words,
-                  data_tensors *out) {
+bool data_tensors_of_words(const struct nlm_abi_model *model, const char *option, const cli_words *words,
+                           data_tensors *out) {
   for (size_t k = 0; k < words->len; k++) {
     data_tensor t;
     char *word = xstrdup(words->data[k]); // the parts live in it
@@ -14,12 +15,42 @@ static bool pairs(const struct nlm_abi_model *model, const char *option, const c
   return true;
 }
 
+static void add_pair(data_tensors *out, const char *name, const char *path) {
+  size_t n = strlen(name) + 1;
+  char *word = xmalloc(n + strlen(path) + 1); // the parts live in it
+  memcpy(word, name, n);
+  strcpy(word + n, path);
+  data_tensor t = {word, word + n};
+  vec_push(out, t);
+}
+
+bool data_is_archive(const char *path) {
+  size_t n = strlen(path);
+  return n > 4 && !strcmp(path + n - 4, ".npz");
+}
+
+void data_archive_tensors(const struct nlm_abi_model *model, const char *path, data_tensors *inputs,
+                          data_tensors *targets) {
+  for (int64_t k = 0; k < model->n_inputs; k++) {
+    bool is_target = model->inputs[k].role >= NLM_ROLE_TARGET_INT;
+    if (!is_target)
+      add_pair(inputs, model->inputs[k].name, path);
+    else if (targets)
+      add_pair(targets, model->inputs[k].name, path);
+  }
+}
+
 bool data_words_request(const struct nlm_abi_model *model, data_words *w, data_request *out) {
   out->paths = w->paths.data;
   out->paths_count = w->paths.len;
-  if (!pairs(model, "--input", &w->inputs, &out->inputs) ||
-      !pairs(model, "--target", &w->targets, &out->targets))
+  if (!data_tensors_of_words(model, "--input", &w->inputs, &out->inputs) ||
+      !data_tensors_of_words(model, "--target", &w->targets, &out->targets))
     return false;
+  if (w->paths.len == 1 && data_is_archive(w->paths.data[0]) && !w->inputs.len && !w->targets.len) {
+    data_archive_tensors(model, w->paths.data[0], &out->inputs, &out->targets);
+    out->paths_count = 0;
+    return true;
+  }
   bool tensors = out->inputs.len || out->targets.len;
   if (tensors == (w->paths.len > 0)) {
     cli_say(model, tensors ? "either DATA or --input and --target, not both"
@@ -29,15 +60,15 @@ bool data_words_request(const struct nlm_abi_model *model, data_words *w, data_r
   return true;
 }
 
-static void free_pairs(data_tensors *list) {
+void data_tensors_free(data_tensors *list) {
   for (size_t k = 0; k < list->len; k++)
     free((char *)list->data[k].name);
   vec_free(list);
 }
 
 void data_words_free(data_words *w, data_request *r) {
-  free_pairs(&r->inputs);
-  free_pairs(&r->targets);
+  data_tensors_free(&r->inputs);
+  data_tensors_free(&r->targets);
   vec_free(&w->paths);
   vec_free(&w->inputs);
   vec_free(&w->targets);

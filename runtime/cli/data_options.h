@@ -12,12 +12,21 @@ typedef struct data_words {
 bool data_words_request(const struct nlm_abi_model *model, data_words *w, data_request *out);
 void data_words_free(data_words *w, data_request *r);
 
+// A .npz file holds a tensor for each of the model's inputs and targets, by name. The lists own their words.
+bool data_is_archive(const char *path);
+void data_archive_tensors(const struct nlm_abi_model *model, const char *path, data_tensors *inputs,
+                          data_tensors *targets); // targets NULL: inputs alone
+// From words NAME=FILE; false after a message.
+bool data_tensors_of_words(const struct nlm_abi_model *model, const char *option, const cli_words *words,
+                           data_tensors *out);
+void data_tensors_free(data_tensors *list);
+
 #define DATA_WORD_OPTIONS(words)                                                                             \
   {.name = "",                                                                                               \
    .kind = OPTION_TEXTS,                                                                                     \
    .to = &(words).paths,                                                                                     \
    .placeholder = "DATA...",                                                                                 \
-   .help = "folder per class, TSV, CSV, JSON lines, fastText, CoNLL"},                                       \
+   .help = "folder per class, TSV, CSV, JSON lines, fastText, CoNLL, CoNLL-U, IDX, .npz"},                   \
       {.name = "--input",                                                                                    \
        .kind = OPTION_TEXTS,                                                                                 \
        .to = &(words).inputs,                                                                                \

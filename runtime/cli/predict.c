@@ -2,6 +2,7 @@
 // comes.
 #include "runtime/cli/predict.h"
 #include "runtime/cli/cli.h"
+#include "runtime/cli/data_options.h"
 #include "runtime/data/reader.h"
 #include "runtime/train/profile.h"
 #include <stdio.h>
@@ -43,7 +44,7 @@ static bool parse(predict_options *o, int argc, char **argv, const struct nlm_ab
        .kind = OPTION_TEXTS,
        .to = &o->inputs,
        .placeholder = "FILE",
-       .help = "a text a line, or JSON lines with the inputs by name; NAME=FILE.npy: a tensor"},
+       .help = "a text a line, or JSON lines with the inputs by name; NAME=FILE.npy, or a .npz: tensors"},
       {.name = "--weights",
        .kind = OPTION_TEXT,
        .to = &o->weights,
@@ -190,36 +191,37 @@ static bool names_input(const loaded_model *m, const char *word) {
   return false;
 }
 
-static int run_tensors(prediction_run *r) {
-  size_t n = r->options->inputs.len;
-  data_tensor *tensors = xcalloc(n, sizeof *tensors);
-  char **words = xcalloc(n, sizeof *words);
-  int code = EXIT_DONE;
-  for (size_t k = 0; k < n && code == EXIT_DONE; k++) {
-    words[k] = xstrdup(r->options->inputs.data[k]);
-    if (!cli_split_pair(r->abi, "--input", words[k], &tensors[k].name, &tensors[k].path))
-      code = EXIT_WRONG_USAGE;
+// From words NAME=FILE, or one .npz file. False after a message.
+static bool tensors_of_words(prediction_run *r, data_tensors *out) {
+  const cli_words *words = &r->options->inputs;
+  if (words->len == 1 && data_is_archive(words->data[0]) && !names_input(&r->model, words->data[0])) {
+    data_archive_tensors(r->abi, words->data[0], out, NULL);
+    return true;
   }
+  return data_tensors_of_words(r->abi, "--input", words, out);
+}
+
+static int run_tensors(prediction_run *r) {
+  data_tensors tensors = {0};
+  int code = tensors_of_words(r, &tensors) ? EXIT_DONE : EXIT_WRONG_USAGE;
   if (code == EXIT_DONE) {
     data_options options = {.outputs_optional = true};
-    dataset *d = dataset_from_tensors(tensors, n, NULL, 0, &r->schema.data, &options, &r->problems);
+    dataset *d =
+        dataset_from_tensors(tensors.data, tensors.len, NULL, 0, &r->schema.data, &options, &r->problems);
     code = report_problems(r);
     r->failed = code != EXIT_DONE;
     if (d && code == EXIT_DONE)
       code = run_dataset(r, d);
     dataset_free(d);
   }
-  for (size_t k = 0; k < n; k++)
-    free(words[k]);
-  free(words);
-  free(tensors);
+  data_tensors_free(&tensors);
   return code;
 }
 
 static bool is_tensor_input(const prediction_run *r) {
   const cli_words *inputs = &r->options->inputs;
   return inputs->len > 1 ||
-         (inputs->len == 1 && (names_input(&r->model, inputs->data[0]) ||
+         (inputs->len == 1 && (names_input(&r->model, inputs->data[0]) || data_is_archive(inputs->data[0]) ||
                                (strchr(inputs->data[0], '=') && strstr(inputs->data[0], ".npy"))));
 }
 

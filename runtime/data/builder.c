@@ -57,7 +57,7 @@ static size_t items_of(const column_builder *c) {
   case DATA_INT:
     return c->ints.len;
   case DATA_FLOAT:
-    return c->numbers.len;
+    return c->numbers.len + c->floats.len; // one of them is empty
   default:
     return c->texts.len;
   }
@@ -66,6 +66,7 @@ static size_t items_of(const column_builder *c) {
 static void cut_items(column_builder *c, size_t items) {
   c->ints.len = c->ints.len > items ? items : c->ints.len;
   c->numbers.len = c->numbers.len > items ? items : c->numbers.len;
+  c->floats.len = c->floats.len > items ? items : c->floats.len;
   c->texts.len = c->texts.len > items ? items : c->texts.len;
 }
 
@@ -130,11 +131,49 @@ static bool extents_fit(data_builder *b, const data_field *f, size_t count) {
   return false;
 }
 
+// From here on the column's numbers are doubles.
+static void widen(column_builder *c) {
+  for (size_t i = 0; i < c->floats.len; i++)
+    vec_push(&c->numbers, (double)c->floats.data[i]);
+  vec_free(&c->floats);
+}
+
+void builder_expect(data_builder *b, size_t slot, size_t items) {
+  column_builder *c = &b->columns[slot];
+  if (c->field->kind == DATA_INT)
+    vec_reserve(&c->ints, c->ints.len + items);
+  else if (c->field->kind == DATA_FLOAT && !c->numbers.len)
+    vec_reserve(&c->floats, c->floats.len + items);
+}
+
+void builder_floats(data_builder *b, size_t slot, const float *numbers, size_t count) {
+  column_builder *c = &b->columns[slot];
+  c->filled = true;
+  if (!extents_fit(b, c->field, count))
+    return;
+  for (size_t i = 0; i < count; i++)
+    if (c->numbers.len)
+      vec_push(&c->numbers, (double)numbers[i]);
+    else
+      vec_push(&c->floats, numbers[i]);
+}
+
+void builder_ints(data_builder *b, size_t slot, const int32_t *numbers, size_t count) {
+  column_builder *c = &b->columns[slot];
+  c->filled = true;
+  if (!extents_fit(b, c->field, count))
+    return;
+  for (size_t i = 0; i < count; i++)
+    vec_push(&c->ints, numbers[i]);
+}
+
 void builder_numbers(data_builder *b, size_t slot, const double *numbers, size_t count) {
   column_builder *c = &b->columns[slot];
   c->filled = true;
   if (!extents_fit(b, c->field, count))
     return;
+  if (c->floats.len)
+    widen(c);
   for (size_t i = 0; i < count; i++) {
     if (c->field->kind == DATA_FLOAT) {
       vec_push(&c->numbers, numbers[i]);
@@ -213,13 +252,17 @@ static void finish_column(const data_builder *b, column_builder *from, data_colu
     vec_free(&from->texts);
     vec_free(&from->ints);
     vec_free(&from->numbers);
+    vec_free(&from->floats);
     return;
   }
   // Reserved first: a column without a single item is an empty one, not none.
   if (f->kind == DATA_INT) {
     vec_reserve(&from->ints, 1);
     to->ints = from->ints.data;
+  } else if (f->kind == DATA_FLOAT && from->floats.len) {
+    to->floats = from->floats.data;
   } else if (f->kind == DATA_FLOAT) {
+    vec_free(&from->floats);
     vec_reserve(&from->numbers, 1);
     to->doubles = from->numbers.data;
   } else {

@@ -11,7 +11,8 @@ typedef struct column_builder {
   VEC(uint64_t) row_start;
   VEC(text_view) texts;
   VEC(int32_t) ints;
-  VEC(double) numbers;
+  VEC(double) numbers; // of a DATA_FLOAT column, unless all came as floats of 32 bits: then in `floats`
+  VEC(float) floats;
   bool filled; // in the row under way
 } column_builder;
 
@@ -46,6 +47,10 @@ void builder_cell(data_builder *b, size_t slot, text_view text);
 // A cell of texts (DATA_TEXT and DATA_CLASS: one) or numbers already taken apart.
 void builder_texts(data_builder *b, size_t slot, const text_view *texts, size_t count);
 void builder_numbers(data_builder *b, size_t slot, const double *numbers, size_t count);
+// The same without a detour for DATA_FLOAT and DATA_INT columns; builder_expect makes room for that many.
+void builder_floats(data_builder *b, size_t slot, const float *numbers, size_t count);
+void builder_ints(data_builder *b, size_t slot, const int32_t *numbers, size_t count);
+void builder_expect(data_builder *b, size_t slot, size_t items);
 // Something is wrong with the row under way.
 void builder_row_problem(data_builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -25,7 +25,12 @@ static void report_unknown_form(const data_source *s, data_problems *problems) {
   for (size_t i = 0; i < FORMATS; i++)
     strbuf_printf(&forms, "\n  %s", formats[i]->form);
   bool npy = s->bytes >= 6 && !memcmp(s->text, "\x93NUMPY", 6);
-  if (npy)
+  if (s->bytes >= 4 && !memcmp(s->text, "PK\x03\x04", 4))
+    data_problem_add(
+        problems, s->path, 0,
+        "a ZIP archive; a .npz file is the only DATA of train, evaluate or predict, with arrays by "
+        "the model's names");
+  else if (npy)
     data_problem_add(problems, s->path, 0,
                      "a NumPy file is given by name: --input NAME=%s or --target NAME=%s", s->path, s->path);
   else
@@ -71,7 +76,7 @@ static void read_path(const char *path, const data_options *options, data_builde
   while (n > 1 && name[n - 1] == '/')
     name[--n] = 0;
   struct stat st;
-  data_source s = {.path = name, .options = options};
+  data_source s = {.path = name, .options = options, .schema = b->schema};
   s.is_folder = strcmp(path, "-") && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
   if (!s.is_folder && !load_file(&s, b))
     return;

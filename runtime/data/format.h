@@ -12,6 +12,8 @@ typedef struct data_source {
   size_t bytes;
   bool clean; // the whole file is UTF-8 without NUL: lines need no check of their own
   const data_options *options;
+  const data_schema
+      *schema; // what the model wants: the same file may be columns for one and a table for another
 } data_source;
 
 typedef struct data_format {
@@ -70,6 +72,37 @@ void table_row(const data_source *s, data_builder *b, const table_roles *roles, 
 
 // True if the model is one text in, one label out; else reports that `format` cannot serve it.
 bool needs_text_and_label(const data_source *s, data_builder *b, const char *format);
+
+// Whether a row of this shape fits a field: equal extents, where a last extent of one may stand on either
+// side alone ((28, 28) and (28, 28, 1) are alike).
+bool field_takes_shape(const data_field *f, const int64_t *extents, size_t rank);
+
+// ---- words with labels
+// ---------------------------------------------------------------------------------------
+
+// The model is one `text[time]` in, one label a word out.
+bool is_tagger(const data_schema *schema);
+// True if it is; else reports that `format` cannot serve the model.
+bool needs_words_and_labels(const data_source *s, data_builder *b, const char *format);
+
+// A sentence is collected word by word and becomes a row when it ends.
+typedef struct sentence {
+  const data_source *source;
+  data_builder *builder;
+  VEC(text_view) words;
+  VEC(text_view) labels;
+  size_t line; // of the first word
+  bool bad;    // a word was wrong and reported: the sentence is left out
+} sentence;
+void sentence_add(sentence *s, text_view word, text_view label, size_t line);
+void sentence_problem(sentence *s, size_t line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void sentence_end(sentence *s); // nothing happens where there is none
+void sentence_free(sentence *s);
+
+// Fields of a line: between tabs and trimmed, or, with `tabs` false, between runs of white space. At most
+// `most` are stored; returns how many there are.
+size_t line_fields(text_view line, bool tabs, text_view *out, size_t most);
 
 // One JSON object as a row; false after reporting what is wrong.
 bool json_row(data_builder *b, const char *file, size_t line, const char *text, size_t bytes);

@@ -1,6 +1,7 @@
 // Tensor data: a .npy file per input and target, one row per example.
-#include "runtime/data/dataset.h"
+#include "runtime/data/format.h"
 #include "runtime/npy.h"
+#include "runtime/npz.h"
 #include "support/intern.h"
 #include "support/strbuf.h"
 #include <stdlib.h>
@@ -37,12 +38,11 @@ static int find_field(tensor_reader *r, const data_tensor *t, const data_field *
   return found;
 }
 
-static bool extents_match(const data_field *f, const int64_t *shape, size_t rank) {
+bool field_takes_shape(const data_field *f, const int64_t *shape, size_t rank) {
   size_t common = f->rank < rank ? f->rank : rank, longer = f->rank < rank ? rank : f->rank;
   for (size_t i = 0; i < common; i++)
     if (f->extents[i] >= 0 && f->extents[i] != shape[i])
       return false;
-  // A last extent of one may stand on either side alone: (N,) and (N, 1) are alike.
   return longer == common || (longer == common + 1 && (rank > common ? shape : f->extents)[common] == 1);
 }
 
@@ -61,7 +61,7 @@ static bool check_shape(tensor_reader *r, const data_tensor *t, const data_field
     data_problem_add(r->problems, t->path, 0, "a single value; the first axis must be the rows");
     return false;
   }
-  if (!extents_match(f, a->shape + 1, a->rank - 1)) {
+  if (!field_takes_shape(f, a->shape + 1, a->rank - 1)) {
     strbuf found = {0}, needed = {0};
     put_shape(&found, a->shape + 1, a->rank - 1);
     put_shape(&needed, f->extents, f->rank);
@@ -138,7 +138,8 @@ static void read_tensor(tensor_reader *r, const data_tensor *t, bool is_input) {
   }
   npy_array a;
   strbuf error = {0};
-  if (npy_open(t->path, &a, &error)) {
+  bool archive = path_has_extension(t->path, ".npz");
+  if (archive ? npz_read(t->path, t->name, &a, &error) : npy_open(t->path, &a, &error)) {
     fill_column(r, t, f, is_input, &a, c);
     npy_close(&a);
   } else {

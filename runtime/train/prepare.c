@@ -11,6 +11,36 @@ static bool report(data_problems *problems, strbuf *messages) {
   return fine;
 }
 
+// The program input that the column of a model's input feeds: itself, or what a text layer makes of it.
+static const struct nlm_abi_tensor *fed_by(const loaded_model *m, size_t input) {
+  for (size_t k = 0; k < m->pipelines_count; k++)
+    if (m->pipelines[k].model_input == input)
+      return &m->abi->inputs[m->pipelines[k].program_input];
+  for (int64_t k = 0; k < m->abi->n_inputs; k++)
+    if (!strcmp(m->abi->inputs[k].name, m->inputs[input].name))
+      return &m->abi->inputs[k];
+  return NULL;
+}
+
+// Rows of targets with a value for every step must be as long as the input's, where both have the same axis.
+static void check_lengths(const loaded_model *m, const prepared_data *p, data_problems *problems) {
+  const dataset *d = p->data;
+  for (size_t i = 0; i < d->inputs_count; i++)
+    for (size_t o = 0; o < d->outputs_count; o++) {
+      const data_column *in = &d->inputs[i], *out = &d->outputs[o];
+      const struct nlm_abi_tensor *x = fed_by(m, i),
+                                  *t = &m->abi->inputs[m->outputs[p->schema.outputs[o]].target];
+      bool lists = in->row_start && in->kind != DATA_TEXT && out->present && out->row_start;
+      if (!x || !lists || x->rank < 2 || t->rank < 2 || x->dims[1] != t->dims[1])
+        continue;
+      for (size_t r = 0; r < d->rows; r++)
+        if (data_column_steps(in, r) != data_column_steps(out, r))
+          data_problem_add(problems, d->row_file ? d->row_file[r] : NULL, d->row_line ? d->row_line[r] : 0,
+                           "'%s' has %zu steps, '%s' has %zu", in->name, data_column_steps(in, r), out->name,
+                           data_column_steps(out, r));
+    }
+}
+
 bool data_prepare(const loaded_model *m, const data_request *r, prepared_data *out, strbuf *messages) {
   bool tensors = r->inputs.len || r->targets.len;
   data_problems problems = {0};
@@ -21,6 +51,8 @@ bool data_prepare(const loaded_model *m, const data_request *r, prepared_data *o
                                      &out->schema.data, &options, &problems);
   else
     out->data = dataset_open(r->paths, r->paths_count, &out->schema.data, &options, &problems);
+  if (out->data)
+    check_lengths(m, out, &problems);
   if (report(&problems, messages) && out->data)
     return true;
   data_release(out);

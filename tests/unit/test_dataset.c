@@ -115,8 +115,11 @@ static void fasttext_and_json(void **state) {
   expect_file(file_puts("prose", "nothing here\n"), NULL,
               "prose: error: no known form of data; known are\n"
               "  a folder with a folder of .txt files per class\n"
+              "  IDX: NAME-images-idx3-ubyte with NAME-labels-idx1-ubyte beside it (.gz or not)\n"
               "  fastText: lines of `__label__NAME text`\n"
               "  JSON lines: objects with the model's inputs and outputs by name\n"
+              "  CoNLL-U: ten columns between tabs, words in the second, UPOS in the fourth (taggers)\n"
+              "  CoNLL columns: a word and its label a line, an empty line between sentences (taggers)\n"
               "  TSV: lines of fields between tabs, with a header or as label<TAB>text\n"
               "  CSV: fields between commas, with a header or as label,text\n");
 }
