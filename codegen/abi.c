@@ -180,7 +180,7 @@ static LLVMValueRef output_rows(tables *t) {
   const model *m = t->from->model;
   LLVMValueRef *rows = ARENA_ARRAY(t->mem, LLVMValueRef, m->outputs.len + 1);
   for (size_t k = 0; k < m->outputs.len; k++) {
-    const model_output *o = &m->outputs.data[k];
+    const named_output *o = &m->outputs.data[k];
     rows[k] = tensor_row(t, o->name, NLM_ROLE_OUTPUT, o->value->type == TENSOR_INT, &o->value->shape,
                          gives_mask(t, (int)k), -1);
   }

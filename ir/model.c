@@ -116,7 +116,7 @@ void model_add_output(model *m, const char *name, tensor *result, span at) {
   if (!tensor_is_poison(result) && result->type == TENSOR_TEXT)
     diag_help(diag_error(m->unit->diags, at, "output '%s' is text; an output must be numbers", name),
               "TextVectorization turns text into word numbers");
-  model_output o = {arena_strdup(m->unit->mem, name), result, at};
+  named_output o = {arena_strdup(m->unit->mem, name), result, at};
   vec_push(&m->outputs, o);
 }
 

@@ -145,11 +145,11 @@ struct application {
   int n_inner;
 };
 
-typedef struct model_output {
+typedef struct named_output {
   const char *name;
   tensor *value;
   span at;
-} model_output;
+} named_output;
 
 typedef struct train_block {
   span at;
@@ -165,7 +165,7 @@ struct model {
   const char *name;
   span at;
   VEC(tensor *) inputs;
-  VEC(model_output) outputs;
+  VEC(named_output) outputs;
   VEC(layer *) made;               // every layer, applied or not
   VEC(layer *) layers;             // in order of first application, Input layers included
   VEC(application *) applications; // topological

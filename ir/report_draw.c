@@ -31,7 +31,7 @@ static void detail_of(const application *app, strbuf *out) {
 
 static void output_names(const report *r, const application *app, strbuf *out) {
   for (size_t k = 0; k < r->m->outputs.len; k++) {
-    const model_output *o = &r->m->outputs.data[k];
+    const named_output *o = &r->m->outputs.data[k];
     if (o->value->source != app)
       continue;
     strbuf_printf(out, "%s%s ", out->len ? ", " : "output ", o->name);

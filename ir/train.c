@@ -289,7 +289,7 @@ static void check_metrics(binder *b) {
   for (size_t k = 0; k < b->m->outputs.len; k++) {
     if (b->c->losses[k] || b->c->metrics[k].len == 0)
       continue;
-    const model_output *o = &b->m->outputs.data[k];
+    const named_output *o = &b->m->outputs.data[k];
     if (b->m->outputs.len > 1)
       vec_free(&b->c->metrics[k]); // metrics for all outputs speak of those that have targets
     else if (!b->failed)

@@ -40,7 +40,7 @@ const char *fitting_loss(const tensor *t) {
 }
 
 typedef struct fit {
-  const model_output *out;
+  const named_output *out;
   const loss_def *loss;
   diags *d;
   span at;
@@ -120,7 +120,7 @@ static bool fits_real(const fit *f) {
 }
 
 bool loss_fits(const model *m, int output, const loss_def *loss, value *const *args, span at) {
-  const model_output *o = &m->outputs.data[output];
+  const named_output *o = &m->outputs.data[output];
   if (tensor_is_poison(o->value))
     return true;
   strbuf text = {0};

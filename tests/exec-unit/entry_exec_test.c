@@ -89,7 +89,7 @@ static void build(scene *s) {
   s->model.name = "tiny";
   vec_push(&s->model.weights, w);
   s->tensors[0] = (tensor){.shape = shape_of(2, batch, f)};
-  vec_push(&s->model.outputs, ((model_output){.name = "sum", .value = &s->tensors[0]}));
+  vec_push(&s->model.outputs, ((named_output){.name = "sum", .value = &s->tensors[0]}));
   vec_push(&s->inputs.list,
            ((program_input){.name = "ids", .role = INPUT_IDS, .shape = id_shape, .model_output = -1}));
   s->program = (program){.kind = PROGRAM_EVALUATE, .model = &s->model, .g = g, .inputs = &s->inputs};
