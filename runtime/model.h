@@ -6,25 +6,12 @@
 // in many at once. Errors: an nlm_status and a sentence in `error` (without "error:", may span lines).
 #include "nlm/abi.h"
 #include "nlm/nlm.h"
+#include "runtime/config.h"
 #include "runtime/text/vectorize.h"
 #include "runtime/weights.h"
 #include "support/arena.h"
 #include "support/strbuf.h"
 #include <stdbool.h>
-
-struct json_t;
-
-// A call of the train block with its arguments bound, defaults included: RMSprop(learning_rate = 0.001).
-typedef struct config_call {
-  const char *name;          // of the registry: "rmsprop"
-  const struct json_t *args; // object by argument name
-} config_call;
-// Arguments by name; the fallback serves where the argument is missing or null. Booleans are 0 and 1.
-double config_number(const config_call *c, const char *name, double fallback);
-const char *config_text(const config_call *c, const char *name, const char *fallback);
-bool config_is_none(const config_call *c, const char *name);
-// An argument that is a call itself, with all its arguments; false where it is none.
-bool config_inner(const config_call *c, const char *name, config_call *out);
 
 enum { MODEL_MAX_RANK = 8 };
 typedef enum { MODEL_INPUT_TEXT, MODEL_INPUT_INT, MODEL_INPUT_FLOAT } model_input_type;

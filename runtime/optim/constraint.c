@@ -1,4 +1,5 @@
 #include "runtime/optim/constraint.h"
+#include "support/arena.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>

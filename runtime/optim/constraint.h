@@ -2,7 +2,8 @@
 #define NLM_RUNTIME_OPTIM_CONSTRAINT_H
 // Projections that keep a weight where it must be, applied after each step of training. Keras's: MaxNorm,
 // MinMaxNorm, UnitNorm, NonNeg; their arguments are the compiler's (ir/regularization.c).
-#include "runtime/model.h"
+#include "runtime/config.h"
+#include <stdint.h>
 
 typedef struct constraint {
   enum { CONSTRAINT_NON_NEG, CONSTRAINT_UNIT_NORM, CONSTRAINT_NORM } kind;

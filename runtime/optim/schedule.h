@@ -2,7 +2,7 @@
 #define NLM_RUNTIME_OPTIM_SCHEDULE_H
 // Learning rates that follow the number of the step, by Keras's formulas: one row of a table each.
 // Thread-safety: pure functions. Ownership: lists are malloc'ed, released by rate_schedule_free.
-#include "runtime/model.h"
+#include "runtime/config.h"
 #include "runtime/registry.h"
 
 enum { SCHEDULE_ARGS = 8 };

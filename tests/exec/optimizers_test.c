@@ -187,22 +187,28 @@ static int check_rule(const native *n, const optimizer_rule *rule, double *args,
   return failed;
 }
 
+// What is not the rule's but the driver's, for every optimizer alike (tests/runtime/test_optimizers.c).
+static bool is_drivers(const arg_spec *specs, int k) {
+  return k >= args_index(specs, "clipnorm") || k == args_index(specs, "weight_decay");
+}
+
 // A rule with its defaults, then with each other argument raised from zero: momentum, look-ahead, decay, and
 // so on.
 static int check_settings(const native *n, const optimizer_rule *rule) {
-  double args[OPTIMIZER_ARGS];
+  double args[OPTIMIZER_ARGS] = {0};
+  const arg_spec *specs = rule->item.args;
   size_t count = args_count(rule->item.args);
   int failed = 0;
   for (int changed = -1; changed < (int)count; changed++) {
     for (size_t k = 0; k < count; k++)
-      args[k] = default_of(&rule->item.args[k]);
-    if (changed >= 0 && args[changed] != 0)
+      args[k] = is_drivers(specs, (int)k) ? 0 : default_of(&specs[k]);
+    if (changed >= 0 && (args[changed] != 0 || is_drivers(specs, changed)))
       continue;
     if (changed >= 0)
-      args[changed] = rule->item.args[changed].kinds & ARG_BOOL ? 1 : 0.01;
+      args[changed] = specs[changed].kinds & ARG_BOOL ? 1 : 0.01;
     char what[160];
     snprintf(what, sizeof what, "%s, %s, %s%s", n->s->title, n->f64 ? "f64" : "f32", rule->item.name,
-             changed >= 0 ? rule->item.args[changed].name : "");
+             changed >= 0 ? specs[changed].name : "");
     failed += check_rule(n, rule, args, what);
   }
   return failed;
