@@ -48,7 +48,8 @@ static result make_layer(context *c, const layer_def *def, const expr *e) {
   for (size_t i = 0; i < e->args.count; i++) {
     const ast_arg *arg = e->args.items[i];
     const arg_spec *spec = spec_of(def, arg->name, i);
-    call->items[i] = argument_value(c, arg->value, spec ? spec->kinds : ARG_ANY, spec ? spec->modes : NULL);
+    call->items[i] =
+        argument_value(c, arg->value, spec ? spec->kinds : ARG_ANY | ARG_LATE, spec ? spec->modes : NULL);
     call->keys[i] = arg->name;
     call->key_at[i] = arg->name ? arg->name_at : arg->value->at;
     good = good && call->items[i];

@@ -66,9 +66,22 @@ static value **bind_call(layer *l, const char *class_name, const arg_spec *args,
                    v->kind == VALUE_CALL ? v : &empty);
 }
 
+static bool is_one_of(const char *name, const char *const *names, size_t n) {
+  for (size_t k = 0; k < n; k++)
+    if (!strcmp(name, names[k]))
+      return true;
+  return false;
+}
+
+// A name is one of `names` first, else the name, call or none that a user's constant of that name holds.
+static const value *named_value(const value *v, const char *const *names, size_t n) {
+  bool holds = v->kind == VALUE_NAME && v->held && (v->held->text || v->held->kind == VALUE_NONE);
+  return holds && !is_one_of(v->text, names, n) ? v->held : v;
+}
+
 static bool bind_regularizer(layer *l, const arg_spec *spec, const value *v, regularizer *out) {
   static const char *const names[] = {"L1", "L2", "L1L2", "l1", "l2", "l1_l2"};
-  v = v->kind == VALUE_NAME && v->held ? v->held : v;
+  v = named_value(v, names, 6);
   if (v->kind == VALUE_NONE)
     return true;
   const regularizer_def *def = regularizers;
@@ -88,7 +101,7 @@ static bool bind_regularizer(layer *l, const arg_spec *spec, const value *v, reg
 static bool bind_constraint(layer *l, const arg_spec *spec, const value *v, weight_constraint *out) {
   static const char *const names[] = {"MaxNorm",  "MinMaxNorm",   "UnitNorm",  "NonNeg",
                                       "max_norm", "min_max_norm", "unit_norm", "non_neg"};
-  v = v->kind == VALUE_NAME && v->held ? v->held : v;
+  v = named_value(v, names, 8);
   if (v->kind == VALUE_NONE)
     return true;
   const constraint_def *def = constraint_table;
