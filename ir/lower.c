@@ -75,11 +75,20 @@ static bool has_mask_zero(const layer *l) {
   return k >= 0 && l->args[k]->kind == VALUE_BOOL && l->args[k]->boolean;
 }
 
-static node *mask_of_ids(lowering *lw, const tensor *ids) {
+node *lower_nonzero_ids(lowering *lw, const tensor *ids) {
   graph *g = lw->g;
   node *x = lower_to_dense(lw, lower_value(lw, ids), ids);
   node *zero = g_int(g, 0);
   return g_binary(g, OP_EQ, g_binary(g, OP_EQ, x, zero), zero);
+}
+
+// A step of several ids, the characters of a word, is valid when one of them is not 0.
+static node *mask_of_ids(lowering *lw, const tensor *ids) {
+  graph *g = lw->g;
+  node *valid = lower_nonzero_ids(lw, ids);
+  if (ids->shape.rank == 2)
+    return valid;
+  return g_binary(g, OP_LT, g_real(g, 0), g_reduce_sum(g, g_cast(g, valid, REAL), 1u << 2));
 }
 
 static node *or_of_masks(lowering *lw, const application *app) {

@@ -59,9 +59,11 @@ void lower_assign(lowering *lw, const layer *l, const char *local, node *value);
 // INT [B, T] mask of a tensor whose mask state is VALID, or NULL. (Dense; for packing use lowered.pack.)
 node *lower_mask(lowering *lw, const tensor *t);
 // For a layer that defines a mask: INT [B, T], nonzero = valid, of the tensor that is its own mask source. To
-// be called before lower_pack of it. Not needed where a layer has `mask_zero` (then: inputs[0] != 0) nor
-// where the mask is the OR of the inputs' masks.
+// be called before lower_pack of it. Not needed where a layer has `mask_zero` (then: inputs[0] != 0, or one
+// of a step's ids) nor where the mask is the OR of the inputs' masks.
 void lower_set_mask(lowering *lw, const tensor *mask_source, node *mask);
+// INT, of the shape of an INT tensor: 1 where it is not 0.
+node *lower_nonzero_ids(lowering *lw, const tensor *ids);
 // The PACK node for a tensor's mask (MASK_NONE: the dense packing of its axis 1). One per mask value.
 node *lower_pack(lowering *lw, const tensor *t);
 lowered lowered_dense_value(node *data);

@@ -20,8 +20,10 @@ bool ids_build(layer_call *call, const dim *features) {
   if (!check_type(call, x) || !call_expect_rank(call, x, 1, MAX_RANK - 1, "word numbers (batch, time)"))
     return false;
   bool masked = layer_arg_bool(call->layer, "mask_zero");
-  if (masked && x->shape.rank != 2) {
-    call_shape_error(call, x, "word numbers of shape (batch, time) with mask_zero = true");
+  if (masked && x->shape.rank != 2 && x->shape.rank != 3) {
+    call_shape_error(
+        call, x,
+        "word numbers (batch, time) or character numbers (batch, time, characters) with mask_zero = true");
     return false;
   }
   shape s = x->shape;
@@ -38,7 +40,7 @@ checked_ids ids_lower(lowering *lw, const application *app, int64_t bound) {
   lowered in = lower_input(lw, app, 0);
   int input = lower_input_index(lw, x);
   checked_ids r = {.zero = g_broadcast_to(g, g_int(g, 0), shape_of(1, dim_const(g->dims, 1)))};
-  if (y->mask == MASK_VALID) {
+  if (y->mask == MASK_VALID && x->shape.rank == 2) {
     r.pack = lower_pack(lw, y);
     node *ids = lower_to_pack(lw, in, r.pack, LAYOUT_RM);
     r.ids = g_check_ids(g, ids, g_part(g, r.pack, PACK_ROWS), bound, input);

@@ -22,6 +22,34 @@ static tensor *merged_input(layer_call *call, const tensor *x) {
   return call_inner_tensor(call, s, x->type);
 }
 
+// The ids (batch, time, characters) whose zeros mask the steps of the inner layer, or NULL: x is their
+// embedding, perhaps after layers that pass masks on.
+static const tensor *inner_ids(const tensor *x) {
+  if (x->mask != MASK_VALID || x->shape.rank < 4)
+    return NULL;
+  const application *maker = x->mask_source->source;
+  const tensor *ids = maker && maker->n_inputs == 1 ? maker->inputs[0] : NULL;
+  bool fits = ids && ids->type == TENSOR_INT && ids->shape.rank == 3 && ids->shape.d[2] == x->shape.d[2];
+  return fits ? ids : NULL;
+}
+
+static void mask_inner(tensor *inner, const tensor *x) {
+  if (!inner_ids(x))
+    return;
+  inner->source = x->mask_source->source; // who made the mask, for warnings
+  inner->at = x->mask_source->at;
+  call_output_mask(inner, MASK_VALID, inner);
+}
+
+// Steps keep their mask. Once the inner layer has used the mask of the characters, or could not, no later one
+// may take it up: the mask is then this layer's own.
+static void mask_output(tensor *out, const tensor *x, const tensor *inner_out) {
+  if (x->mask != MASK_VALID)
+    return;
+  bool used = inner_ids(x) && out->shape.rank >= 4 && inner_out->mask != MASK_VALID;
+  call_output_mask(out, MASK_VALID, used ? out : x->mask_source);
+}
+
 static bool build(layer_call *call) {
   tensor *x = call->inputs[0];
   layer *child = call->layer->children[0];
@@ -29,6 +57,8 @@ static bool build(layer_call *call) {
     return false;
   bool direct = is_direct(call->layer);
   tensor *inner = direct ? x : merged_input(call, x);
+  if (!direct)
+    mask_inner(inner, x);
   application *app = call_child(call, child, &inner, 1);
   if (!app)
     return false;
@@ -46,8 +76,7 @@ static bool build(layer_call *call) {
         s.d[i + 1] = y->shape.d[i];
     }
     tensor *out = call_output(call, s, y->type);
-    if (x->mask == MASK_VALID)
-      call_output_mask(out, MASK_VALID, x->mask_source);
+    mask_output(out, x, y);
   }
   return true;
 }
@@ -57,8 +86,16 @@ static void lower(lowering *lw, const application *app) {
   bool direct = is_direct(app->layer);
   if (!direct) {
     node *x = lower_to_dense(lw, lower_input(lw, app, 0), app->inputs[0]);
-    lw->values[inner->inputs[0]->id] = lowered_dense_value(g_reshape(lw->g, x, inner->inputs[0]->shape));
+    const tensor *steps = inner->inputs[0], *ids = inner_ids(app->inputs[0]);
+    lw->values[steps->id] = lowered_dense_value(g_reshape(lw->g, x, steps->shape));
+    if (ids)
+      lower_set_mask(
+          lw, steps,
+          g_reshape(lw->g, lower_nonzero_ids(lw, ids), shape_of(2, steps->shape.d[0], steps->shape.d[1])));
   }
+  for (int k = 0; k < app->n_outputs; k++)
+    if (app->outputs[k]->mask_source == app->outputs[k])
+      lower_set_mask(lw, app->outputs[k], lower_mask(lw, app->inputs[0]));
   lw->current = inner;
   inner->layer->def->lower(lw, inner);
   lw->current = outer;

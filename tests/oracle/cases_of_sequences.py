@@ -202,6 +202,56 @@ def tagger_cases():
          forward=binary, losses={"flags": "binary_crossentropy"})
 
 
+LETTERS, LETTER_WIDTH, WORD_LENGTH = 9, 3, 4
+
+
+def letters_of(rng):
+    """(rows, TIME, WORD_LENGTH): letters from the left, some words with a gap, some without any letter."""
+    rows = ids_of(rng, TIME, LETTERS, False).shape[0]
+    letters = rng.integers(1, LETTERS, (rows, TIME, WORD_LENGTH), dtype=np.int32)
+    lengths = rng.integers(0, WORD_LENGTH + 1, (rows, TIME))
+    letters[np.arange(WORD_LENGTH)[None, None, :] >= lengths[:, :, None]] = 0
+    letters[:, 2, 1] = 0
+    letters[::3, -2:] = 0
+    return letters
+
+
+def character_cases():
+    """Words beside their letters: each word's letters are a sequence with a mask of its own, and a word is
+    valid when either branch says so."""
+    branches = {
+        "lstm": ("TimeDistributed(LSTM(3))", 3, recurrence_shapes("LSTM", "time_distributed", LETTER_WIDTH, 3, {}),
+                 lambda p, e, mask: recur("LSTM", p, "time_distributed", e, mask)),
+        "mean": ("TimeDistributed(GlobalAveragePooling1D())", LETTER_WIDTH, {},
+                 lambda p, e, mask: average_pool(e, mask)),
+    }
+    for name, (layer, width, shapes, encode) in branches.items():
+        def forward(p, x, encode=encode):
+            import torch
+            e, mask = embed(p, x["words"], True)
+            letters = x["letters"]
+            flat = letters.reshape(-1, WORD_LENGTH)
+            spelled = encode(p, p["embedding_1/embeddings"][flat], flat != 0).reshape(*letters.shape[:2], -1)
+            mask = mask | (letters != 0).any(dim=2)
+            h = recur("GRU", p, "gru", torch.cat([e, spelled], dim=-1), mask, sequences=True)
+            return {"tags": (dense(p, "time_distributed_1", h, softmax), mask)}
+
+        case("letters_" + name,
+             source=f"""
+  input words: int[time]
+  input letters: int[time, {WORD_LENGTH}]
+  word = words -> {embedding_call(True)}
+  spelled = letters -> Embedding({LETTERS}, {LETTER_WIDTH}, mask_zero = true) -> {layer}
+  output tags = Concatenate()(word, spelled)
+    -> GRU(4, return_sequences = true)
+    -> TimeDistributed(Dense(5, activation = softmax))""",
+             shapes={**table_shape("embedding", WORDS, WIDTH), **table_shape("embedding_1", LETTERS, LETTER_WIDTH),
+                     **shapes, **recurrence_shapes("GRU", "gru", WIDTH + width, 4, {}),
+                     **dense_shapes("time_distributed_1", 4, 5)},
+             inputs={"words": lambda rng: ids_of(rng, TIME, WORDS, True), "letters": letters_of},
+             forward=forward, losses={"tags": "sparse_categorical_crossentropy"})
+
+
 def stacked_cases():
     for masked in (False, True):
         suffix = "_masked" if masked else ""
@@ -364,6 +414,7 @@ def all_sequence_cases():
     recurrent_cases()
     mask_corner_cases()
     tagger_cases()
+    character_cases()
     stacked_cases()
     consumer_cases()
     one_hot_cases()
