@@ -7,7 +7,7 @@
 #include "runtime/registry.h"
 
 // What an epoch came to, sorted by name ("loss", "val_loss", "accuracy", ...). Names are borrowed.
-enum { LOGS_MAX = 128 };
+enum { LOGS_MAX = 2048 };
 typedef struct train_logs {
   const char *names[LOGS_MAX];
   double values[LOGS_MAX];

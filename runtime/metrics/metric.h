@@ -10,6 +10,7 @@
 typedef struct metric_batch {
   size_t rows;               // N
   size_t units;              // values of a row
+  size_t steps;              // rows of one example: T, or 1
   size_t real_bytes;         // 4 or 8: predictions and real targets
   const void *predicted;     // [N, units]
   const void *real_target;   // [N, units]; NULL where the target is class numbers
@@ -22,6 +23,18 @@ static inline double metric_real(const void *values, size_t real_bytes, size_t i
                                       : (double)((const float *)values)[index];
 }
 
+// What unit k of a row should be: 0 or 1 for a class number.
+static inline double metric_target(const metric_batch *b, size_t row, size_t k) {
+  return b->int_target ? (double)(b->int_target[row] == (int32_t)k)
+                       : metric_real(b->real_target, b->real_bytes, row * b->units + k);
+}
+
+#define METRIC_NAME                                                                                          \
+  {                                                                                                          \
+    .name = "name", .kinds = ARG_STRING | ARG_NONE, .default_text = "none",                                  \
+    .doc = "in logs and reports; none: the metric's own"                                                     \
+  }
+
 typedef struct metric_def {
   registry_item item;
   bool lower_is_better;
@@ -29,9 +42,13 @@ typedef struct metric_def {
   const struct metric_def *(*resolve)(const model_output *o);
   // Why it cannot measure this output; NULL if it can.
   const char *(*refuse)(const model_output *o);
-  size_t (*state_size)(const config_call *args, const model_output *o); // numbers
+  size_t (*state_size)(const config_call *args, const model_output *o);         // numbers
+  void (*start)(double *state, const config_call *args, const model_output *o); // of zeros; may be NULL
   void (*update)(double *state, const config_call *args, const metric_batch *b);
   double (*result)(const double *state, const config_call *args);
+  // Several results under names of their own, one a class: how many; 1 for `result` alone. Both may be NULL.
+  size_t (*parts)(const config_call *args, const model_output *o);
+  double (*part)(const double *state, const config_call *args, size_t k);
 } metric_def;
 
 const metric_def *metric_find(const char *name); // by registry name; NULL if unknown
@@ -42,7 +59,10 @@ typedef struct metric {
   const config_call *args;
   const char *name; // Keras's: "accuracy", "<output>_accuracy" with several outputs
   size_t output;
+  const model_output *of;
   bool lower_is_better;
+  bool is_part, follows; // one of several results; not the first: another metric keeps the state
+  size_t part;
   double *state;
   size_t state_size;
 } metric;

@@ -37,12 +37,16 @@ const registry_item *registry_metrics(void) {
 
 // ---- metrics of a model
 
+enum { MOST_PARTS = 100 };
+
 static bool make_metric(const loaded_model *m, size_t output, const config_call *call, metric *out,
                         strbuf *error) {
   const model_output *o = &m->outputs[output];
   const metric_def *named = metric_find(call->name);
   const metric_def *def = named && named->resolve ? named->resolve(o) : named;
   const char *reason = !def ? "this library does not know it" : def->refuse ? def->refuse(o) : NULL;
+  if (!reason && def->parts && def->parts(call, o) > MOST_PARTS)
+    reason = "that is a number for each of very many classes; average = macro gives one";
   if (!reason && o->target < 0)
     reason = "the output has no loss, so it has no target either";
   if (reason) {
@@ -53,22 +57,66 @@ static bool make_metric(const loaded_model *m, size_t output, const config_call 
   *out = (metric){.def = def,
                   .args = call,
                   .output = output,
+                  .of = o,
                   .lower_is_better = def->lower_is_better,
                   .name = m->outputs_count > 1 ? arena_printf(m->memory, "%s_%s", o->name, name) : name,
                   .state_size = def->state_size(call, o)};
   out->state = xcalloc(out->state_size + 1, sizeof *out->state);
+  metric_reset(out);
   return true;
 }
 
+static size_t parts_of(const metric *x) {
+  return x->def->parts ? x->def->parts(x->args, x->of) : 1;
+}
+
+// A metric that gives a number for each class becomes as many, named after the classes.
+static size_t add_parts(const loaded_model *m, metric *list, size_t at) {
+  metric whole = list[at];
+  size_t n = parts_of(&whole);
+  for (size_t k = 0; n > 1 && k < n; k++) {
+    metric *x = &list[at + k];
+    *x = whole;
+    x->is_part = true;
+    x->follows = k > 0;
+    x->part = k;
+    x->name = k < whole.of->classes_count ? arena_printf(m->memory, "%s_%s", whole.name, whole.of->classes[k])
+                                          : arena_printf(m->memory, "%s_%zu", whole.name, k);
+  }
+  return at + n;
+}
+
+static bool is_taken(const metric *list, size_t count, const char *name) {
+  for (size_t k = 0; k < count; k++)
+    if (!strcmp(list[k].name, name))
+      return true;
+  return false;
+}
+
+// The second metric of a name is "auc_1", as in Keras.
+static void tell_apart(const loaded_model *m, const metric *list, size_t at, metric *x) {
+  const char *name = x->name;
+  for (size_t n = 1; is_taken(list, at, x->name); n++)
+    x->name = arena_printf(m->memory, "%s_%zu", name, n);
+}
+
+static size_t room_for(const loaded_model *m) {
+  size_t total = 0;
+  for (size_t k = 0; k < m->outputs_count; k++) {
+    const model_output *o = &m->outputs[k];
+    total += o->metrics_count * (o->units > 1 ? (size_t)o->units : 1);
+  }
+  return total;
+}
+
 metric *metrics_new(const loaded_model *m, size_t *count, strbuf *error) {
-  size_t total = 0, n = 0;
-  for (size_t k = 0; k < m->outputs_count; k++)
-    total += m->outputs[k].metrics_count;
-  metric *list = xcalloc(total + 1, sizeof *list);
+  size_t n = 0;
+  metric *list = xcalloc(room_for(m) + 1, sizeof *list);
   for (size_t k = 0; k < m->outputs_count; k++)
     for (size_t j = 0; j < m->outputs[k].metrics_count; j++)
       if (make_metric(m, k, &m->outputs[k].metrics[j], &list[n], error)) {
-        n++;
+        tell_apart(m, list, n, &list[n]);
+        n = add_parts(m, list, n);
       } else {
         metrics_free(list, n);
         return NULL;
@@ -79,18 +127,22 @@ metric *metrics_new(const loaded_model *m, size_t *count, strbuf *error) {
 
 void metrics_free(metric *list, size_t count) {
   for (size_t k = 0; list && k < count; k++)
-    free(list[k].state);
+    if (!list[k].follows)
+      free(list[k].state);
   free(list);
 }
 
 void metric_reset(metric *m) {
   memset(m->state, 0, m->state_size * sizeof *m->state);
+  if (m->def->start)
+    m->def->start(m->state, m->args, m->of);
 }
 
 void metric_update(metric *m, const metric_batch *b) {
-  m->def->update(m->state, m->args, b);
+  if (!m->follows)
+    m->def->update(m->state, m->args, b);
 }
 
 double metric_result(const metric *m) {
-  return m->def->result(m->state, m->args);
+  return m->is_part ? m->def->part(m->state, m->args, m->part) : m->def->result(m->state, m->args);
 }

@@ -40,6 +40,7 @@ static void add_metric(metric *m, const batcher *b) {
   bool classes = abi->inputs[target].role == NLM_ROLE_TARGET_INT;
   metric_batch batch = {.rows = rows.rows,
                         .units = rows.units,
+                        .steps = b->count ? rows.rows / b->count : 0,
                         .real_bytes = (size_t)abi->real_bytes,
                         .predicted = rows.values,
                         .real_target = classes ? NULL : values,
