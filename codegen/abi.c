@@ -187,6 +187,37 @@ static LLVMValueRef output_rows(tables *t) {
   return table(t->e, rows, m->outputs.len);
 }
 
+// "lstm" for a layer's result, "lstm:1" for its second one.
+static LLVMValueRef probe_row(tables *t, const tensor *of, int output) {
+  const char *name = of->source->layer->name;
+  if (of->output)
+    name = arena_printf(t->mem, "%s:%d", name, of->output);
+  return tensor_row(t, name, NLM_ROLE_OUTPUT, of->type == TENSOR_INT, &of->shape, false, output);
+}
+
+static const program *probe_program(const tables *t) {
+  for (int k = 0; k < t->from->n_programs; k++)
+    if (t->from->programs[k].s->program->kind == PROGRAM_PROBE)
+      return t->from->programs[k].s->program;
+  return NULL;
+}
+
+// The probe program's results, then the layers that make outputs.
+static LLVMValueRef probe_rows(tables *t, size_t *count) {
+  const model *m = t->from->model;
+  const program *p = probe_program(t);
+  *count = 0;
+  if (!p)
+    return table(t->e, NULL, 0);
+  LLVMValueRef *rows = ARENA_ARRAY(t->mem, LLVMValueRef, p->roots.len + m->outputs.len + 1);
+  for (size_t k = 0; k < p->roots.len; k++)
+    rows[(*count)++] = probe_row(t, m->tensors.data[p->roots.data[k].index], -1);
+  for (size_t k = 0; k < m->outputs.len; k++)
+    if (m->outputs.data[k].value->source)
+      rows[(*count)++] = probe_row(t, m->outputs.data[k].value, (int)k);
+  return table(t->e, rows, *count);
+}
+
 // The text pipeline whose words number the rows of an embedding.
 static const char *vocabulary_of(const weight *w) {
   if (!w->owner || w->owner->applications.len == 0 || w->shape.rank != 2)
@@ -378,8 +409,10 @@ static LLVMValueRef assignment_rows(tables *t, const schedule *s, size_t *count)
 }
 
 static LLVMValueRef program_row(tables *t, const entry_code *p) {
-  static const int kinds[] = {
-      [PROGRAM_INFER] = NLM_INFER, [PROGRAM_EVALUATE] = NLM_EVALUATE, [PROGRAM_GRAD] = NLM_GRAD};
+  static const int kinds[] = {[PROGRAM_INFER] = NLM_INFER,
+                              [PROGRAM_EVALUATE] = NLM_EVALUATE,
+                              [PROGRAM_GRAD] = NLM_GRAD,
+                              [PROGRAM_PROBE] = NLM_PROBE};
   emitter *e = t->e;
   size_t n_buffers, n_gradients, n_assignments;
   row r = row_begin(e, (abi_struct)STRUCT_OF(PROGRAM));
@@ -445,6 +478,9 @@ void emit_descriptor(emitter *e, arena *mem, const descriptor_source *from) {
   row_set(&r, "inputs", input_rows(&t));
   row_set(&r, "n_outputs", const_i64(e, (int64_t)from->model->outputs.len));
   row_set(&r, "outputs", output_rows(&t));
+  size_t n_probes;
+  row_set(&r, "probes", probe_rows(&t, &n_probes));
+  row_set(&r, "n_probes", const_i64(e, (int64_t)n_probes));
   row_set(&r, "n_params", const_i64(e, (int64_t)from->model->weights.len));
   row_set(&r, "params", param_rows(&t));
   row_set(&r, "n_dims", const_i64(e, dim_symbol_count(from->dims)));

@@ -6,7 +6,7 @@
 #include "support/diag.h"
 #include <string.h>
 
-static const char *const kind_names[PROGRAM_KINDS] = {"infer", "evaluate", "grad"};
+static const char *const kind_names[PROGRAM_KINDS] = {"infer", "evaluate", "grad", "probe"};
 
 // The kernel's function; NULL: it runs with its partner.
 static LLVMValueRef emit_kernel(program_code *pc) {

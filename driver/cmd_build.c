@@ -29,7 +29,7 @@ static int write_and_link(const loaded *l, const options *o, compiled *c, const 
 static int compile(const loaded *l, const options *o, compiled *c, const char *executable) {
   strbuf weights = {0};
   int code = read_weights_image(l, o, &weights);
-  if (code == EXIT_DONE && !compile_programs(c, l, o, true)) {
+  if (code == EXIT_DONE && !compile_programs(c, l, o, true, true)) {
     strbuf_free(&weights);
     return say_stopped(o);
   }

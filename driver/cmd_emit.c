@@ -166,7 +166,7 @@ static int emit_ast(const options *o) {
 static int compile(const emission *e, emit_level level) {
   if (level < LEVEL_PROGRAMS)
     return EXIT_DONE;
-  bool finished = compile_programs(e->c, e->l, e->o, e->o->training);
+  bool finished = compile_programs(e->c, e->l, e->o, e->o->training, false);
   if (!finished || level < LEVEL_CODE)
     return EXIT_DONE;
   strbuf weights = {0};

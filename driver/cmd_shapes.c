@@ -80,7 +80,7 @@ static void measure_workspaces(const loaded *l, const options *o, const int64_t 
   compiled c = {0};
   options quiet = *o;
   quiet.dump_before = quiet.dump_after = quiet.stop_after = NULL;
-  compile_programs(&c, l, &quiet, o->training);
+  compile_programs(&c, l, &quiet, o->training, false);
   for (int k = 0; k < c.n_programs; k++)
     how->workspace[c.programs[k]->kind] = workspace_bytes(c.schedules[k], l->unit->dims, extents, o->f64);
   how->n_workspaces = c.n_programs;

@@ -34,7 +34,7 @@ static bool compile_program(compiled *c, const loaded *l, program_kind kind, con
   return finished;
 }
 
-bool compile_programs(compiled *c, const loaded *l, const options *o, bool training) {
+bool compile_programs(compiled *c, const loaded *l, const options *o, bool training, bool probes) {
   strbuf dump = {0};
   const char **disabled;
   pipeline_options how = pipeline_of(o, &dump, c->times.passes, &disabled);
@@ -44,6 +44,8 @@ bool compile_programs(compiled *c, const loaded *l, const options *o, bool train
     finished = compile_program(c, l, PROGRAM_EVALUATE, &how) && finished;
     finished = compile_program(c, l, PROGRAM_GRAD, &how) && finished;
   }
+  if (probes)
+    finished = compile_program(c, l, PROGRAM_PROBE, &how) && finished;
   fputs(strbuf_text(&dump), stdout);
   strbuf_free(&dump);
   free(disabled);

@@ -20,9 +20,9 @@ typedef struct compiled {
 } compiled;
 
 // Lowers the programs a command needs (prediction; with `training` and a train block also evaluation and
-// gradients) and runs the passes. Dumps go to standard output. False when --stop-after ended it: the programs
-// are there as they were then.
-bool compile_programs(compiled *c, const loaded *l, const options *o, bool training);
+// gradients, with `probes` one of what layers give) and runs the passes. Dumps go to standard output. False
+// when --stop-after ended it: the programs are there as they were then.
+bool compile_programs(compiled *c, const loaded *l, const options *o, bool training, bool probes);
 // Generates code; `weights`: image to embed or NULL. EXIT_DONE, or EXIT_WRONG_USAGE after a message about an
 // unknown CPU or target.
 int compile_code(compiled *c, const loaded *l, const options *o, const strbuf *weights);

@@ -32,7 +32,8 @@ typedef struct lowered {
   node *logits;
 } lowered;
 
-typedef enum { PROGRAM_INFER, PROGRAM_EVALUATE, PROGRAM_GRAD, PROGRAM_KINDS } program_kind;
+// PROGRAM_PROBE gives what layers make on the way to the outputs.
+typedef enum { PROGRAM_INFER, PROGRAM_EVALUATE, PROGRAM_GRAD, PROGRAM_PROBE, PROGRAM_KINDS } program_kind;
 
 typedef struct lowering lowering;
 struct lowering {
@@ -151,9 +152,10 @@ program_inputs *program_inputs_of(const model *m);
 void program_inputs_free(program_inputs *inputs);
 // Lowers a model. Roots: INFER outputs (each followed by its mask when it is a masked sequence); EVALUATE the
 // same, then the loss of each output that has one, then the total (index -1); GRAD the losses and, of outputs
-// with metrics only, the output. Gradients are left to program_add_gradients. EVALUATE and GRAD need
-// model.training. `probe`: a layer name whose results become ROOT_PROBE roots (dense) after the others, or
-// NULL.
+// with metrics only, the output. Gradients are left to program_add_gradients. PROBE: ROOT_PROBE (dense) for
+// each result of each layer's first application, but for text, one-hot rows (huge, and the ids say as much)
+// and the model's outputs; without such a result it has no roots. EVALUATE and GRAD need model.training.
+// `probe`: a layer name whose results become ROOT_PROBE roots (dense) after the others, or NULL.
 program *lower_program(const model *m, program_inputs *inputs, program_kind kind, const char *probe);
 void program_add_root(program *p, root_role role, int index, node *value);
 void program_free(program *p);

@@ -100,6 +100,8 @@ void program_add_root(program *p, root_role role, int index, node *of) {
 }
 
 static bool wants_output(const lowering *lw, size_t k) {
+  if (lw->program->kind == PROGRAM_PROBE)
+    return false;
   return lw->program->kind != PROGRAM_GRAD || lw->model->training->metrics[k].len > 0;
 }
 
@@ -135,6 +137,40 @@ static void lower_probe(lowering *lw, const char *probe) {
     ICE("no layer '%s' to look at", probe);
 }
 
+static bool is_output(const model *m, const tensor *t) {
+  for (size_t k = 0; k < m->outputs.len; k++)
+    if (m->outputs.data[k].value == t)
+      return true;
+  return false;
+}
+
+static bool is_probed(const lowering *lw, const tensor *t) {
+  return t->type != TENSOR_TEXT && lw->values[t->id].data && !is_output(lw->model, t) &&
+         strcmp(t->source->layer->def->name, "OneHot") != 0;
+}
+
+static bool is_first_application(const model *m, size_t i) {
+  for (size_t k = 0; k < i; k++)
+    if (m->applications.data[k]->layer == m->applications.data[i]->layer)
+      return false;
+  return true;
+}
+
+static void lower_probes(lowering *lw) {
+  const model *m = lw->model;
+  for (size_t i = 0; i < m->applications.len; i++) {
+    const application *app = m->applications.data[i];
+    if (!is_first_application(m, i))
+      continue;
+    graph_set_label(lw->g, app->layer->name);
+    for (int k = 0; k < app->n_outputs; k++) {
+      const tensor *t = app->outputs[k];
+      if (is_probed(lw, t))
+        program_add_root(lw->program, ROOT_PROBE, t->id, lower_to_dense(lw, lower_value(lw, t), t));
+    }
+  }
+}
+
 static program *program_new(const model *m, program_inputs *inputs, program_kind kind) {
   program *p = ARENA_NEW(m->unit->mem, program);
   p->kind = kind;
@@ -145,7 +181,7 @@ static program *program_new(const model *m, program_inputs *inputs, program_kind
 }
 
 program *lower_program(const model *m, program_inputs *inputs, program_kind kind, const char *probe) {
-  INVARIANT(kind == PROGRAM_INFER || m->training);
+  INVARIANT(kind == PROGRAM_INFER || kind == PROGRAM_PROBE || m->training);
   arena *mem = m->unit->mem;
   lowering_private private = {.masks = ARENA_ARRAY(mem, node *, m->tensors.len),
                               .input_of = ARENA_ARRAY(mem, int, m->tensors.len)};
@@ -161,7 +197,9 @@ program *lower_program(const model *m, program_inputs *inputs, program_kind kind
   for (size_t i = 0; i < m->applications.len; i++)
     lower_application(&lw, m->applications.data[i]);
   lower_outputs(&lw);
-  if (kind != PROGRAM_INFER)
+  if (kind == PROGRAM_PROBE)
+    lower_probes(&lw);
+  else if (kind != PROGRAM_INFER)
     lower_losses(&lw);
   if (probe)
     lower_probe(&lw, probe);

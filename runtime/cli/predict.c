@@ -22,6 +22,8 @@ typedef struct prediction_run {
   loaded_model model;
   model_schema schema;
   session session;
+  layer_choice layer;
+  layer_probes probes;
   prediction_writer writer;
   profiler *profile;
   bool failed; // results are not whole
@@ -54,7 +56,7 @@ static bool parse(predict_options *o, int argc, char **argv, const struct nlm_ab
        .kind = OPTION_TEXT,
        .to = &o->layer,
        .placeholder = "NAME",
-       .help = "only the output that this layer makes"},
+       .help = "what this layer makes instead of the outputs"},
       {.name = "--format",
        .kind = OPTION_TEXT,
        .to = &o->format,
@@ -111,10 +113,16 @@ static int report_problems(prediction_run *r) {
 static int run_batch(prediction_run *r, batcher *b, const size_t *rows, size_t count) {
   strbuf error = {0};
   int code = EXIT_DONE;
-  if (batcher_load(b, rows, count, 1U << NLM_INFER, &error)) {
-    profile_start(r->profile, &r->session, NLM_INFER);
-    int64_t status = session_run(&r->session, NLM_INFER);
-    profile_stop(r->profile, &r->session, NLM_INFER);
+  int64_t kind = r->layer.kind == LAYER_PROBE ? NLM_PROBE : NLM_INFER;
+  bool ready = batcher_load(b, rows, count, 1U << kind, &error);
+  if (ready && kind == NLM_PROBE && !layer_probes_load(&r->probes, b)) {
+    strbuf_puts(&error, "there is not enough memory for what layers make; a smaller --batch-size may fit");
+    ready = false;
+  }
+  if (ready) {
+    profile_start(r->profile, &r->session, kind);
+    int64_t status = session_run(&r->session, kind);
+    profile_stop(r->profile, &r->session, kind);
     if (status)
       batcher_describe_status(b, &error);
     else
@@ -140,6 +148,8 @@ static int run_dataset(prediction_run *r, const dataset *d) {
     return code;
   }
   size_t batch = (size_t)r->options->batch_size;
+  if (r->layer.kind == LAYER_PROBE && batch > PROBE_ROWS)
+    batch = PROBE_ROWS;
   size_t *rows = xcalloc(d->rows, sizeof *rows);
   for (size_t k = 0; k < d->rows; k++)
     rows[k] = k;
@@ -253,18 +263,18 @@ static int load_weights(prediction_run *r) {
 
 static int open_run(prediction_run *r) {
   strbuf error = {0};
-  int64_t only = -1;
   if (model_open(&r->model, r->abi, &error)) {
     int code = cli_fail(r->abi, "%s", strbuf_text(&error));
     strbuf_free(&error);
     return code;
   }
   if (r->options->layer)
-    only = output_of_layer(&r->model, r->options->layer, &error);
+    r->layer = choose_layer(&r->model, r->options->layer, &error);
   int code = error.len ? cli_fail(r->abi, "%s", strbuf_text(&error)) : load_weights(r);
   strbuf_free(&error);
   r->schema = schema_new(&r->model, is_tensor_input(r) ? SCHEMA_TENSORS : SCHEMA_FILES);
-  r->writer = prediction_writer_new(&r->model, format_of(r->options), only, r->options->output);
+  r->writer =
+      prediction_writer_new(&r->model, format_of(r->options), r->layer, &r->probes, r->options->output);
   if (!session_init(&r->session, r->abi, NULL))
     return cli_fail(r->abi, "not enough memory");
   if (code == EXIT_DONE && r->options->threads > 1) {
@@ -279,6 +289,7 @@ static int open_run(prediction_run *r) {
 static void close_run(prediction_run *r) {
   if (r->writer.model)
     prediction_writer_free(&r->writer);
+  layer_probes_free(&r->probes, &r->model);
   pool_free(r->session.pool);
   session_destroy(&r->session);
   profile_free(r->profile);

@@ -1,7 +1,8 @@
 #ifndef NLM_RUNTIME_CLI_PREDICT_H
 #define NLM_RUNTIME_CLI_PREDICT_H
-// Parts of `predict`: which output is shown, and how results are written. One thread.
-#include "runtime/model.h"
+// Parts of `predict`: what is shown, and how results are written. One thread.
+#include "runtime/api/api.h"
+#include "runtime/npy.h"
 #include "runtime/train/batch.h"
 #include "support/vec.h"
 
@@ -20,30 +21,58 @@ typedef enum { PREDICT_TEXT, PREDICT_JSON, PREDICT_NPY } predict_format;
 
 typedef struct npy_batch {
   void *values;
-  int64_t rows, steps;
+  int64_t shape[NPY_MAX_RANK];
 } npy_batch;
 typedef VEC(npy_batch) npy_batches;
+
+// What `--layer` asks for.
+typedef enum { LAYER_ALL, LAYER_OUTPUT, LAYER_PROBE } layer_kind;
+typedef struct layer_choice {
+  layer_kind kind; // LAYER_ALL: no layer was named, all outputs are shown
+  int64_t index;   // of the output or the probe
+} layer_choice;
+
+// Memory for the results of NLM_PROBE, whose rows are bounded by batches of PROBE_ROWS at most.
+enum { PROBE_ROWS = 8 };
+typedef struct layer_probes {
+  void **list; // [n_probes], as frames take them
+  size_t *bytes;
+} layer_probes;
+
+// A tensor that is shown: an output, or what a layer makes.
+typedef struct shown_tensor {
+  const struct nlm_abi_tensor *abi;
+  const model_output *output; // classes and activation; of layers inside: neither
+  values_type type;
+  int64_t index; // of the output or the probe
+  npy_batches collected;
+} shown_tensor;
 
 typedef struct prediction_writer {
   const loaded_model *model;
   predict_format format;
-  int64_t only;           // the one output that is wanted; -1: all
-  const char *path;       // NULL: standard output; a folder for npy
-  strbuf text;            // what is not written yet; all of it where there is a path
-  npy_batches *collected; // [n_outputs]
+  const char *path; // NULL: standard output; a folder for npy
+  strbuf text;      // what is not written yet; all of it where there is a path
+  shown_tensor *shown;
+  size_t shown_count;
+  const layer_probes *probes; // NULL: outputs are shown
 } prediction_writer;
 
-prediction_writer prediction_writer_new(const loaded_model *m, predict_format format, int64_t only,
-                                        const char *path);
+// `probes`: read where the choice is LAYER_PROBE; must outlive the writer.
+prediction_writer prediction_writer_new(const loaded_model *m, predict_format format, layer_choice choice,
+                                        const layer_probes *probes, const char *path);
 // Takes the results of the batch that was run.
 void prediction_writer_add(prediction_writer *w, const batcher *b);
 // Writes what is left. False and a sentence when a file cannot be written.
 bool prediction_writer_finish(prediction_writer *w, strbuf *error);
 void prediction_writer_free(prediction_writer *w);
 
-// ---- outputs by layer
-// Index of the output that the layer makes (an output's own name serves as well); -1 after a sentence in
-// `error`.
-int64_t output_of_layer(const loaded_model *m, const char *layer, strbuf *error);
+// ---- results by layer
+// What the layer makes (an output's own name serves as well). With a sentence in `error` there is no such
+// layer.
+layer_choice choose_layer(const loaded_model *m, const char *layer, strbuf *error);
+// Memory for the dimensions that the batcher has set, as the frame's probes. False: no memory.
+bool layer_probes_load(layer_probes *p, const batcher *b);
+void layer_probes_free(layer_probes *p, const loaded_model *m);
 
 #endif

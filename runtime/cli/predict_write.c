@@ -1,7 +1,5 @@
 // Results of predictions as text, JSON lines and .npy files.
-#include "runtime/api/api.h"
 #include "runtime/cli/predict.h"
-#include "runtime/npy.h"
 #include "support/json.h"
 #include <errno.h>
 #include <math.h>
@@ -30,10 +28,11 @@ static const void *step_values(const shown_row *r, int64_t step) {
 // ---- rows of a batch
 
 // Steps of a row that are no padding: those of an input that shares the axis and whose rows differ in length.
-static int64_t steps_of_row(const batcher *b, size_t output, size_t row, int64_t all) {
+// A step is a row of the last axis: `inner` of them to each extent of axis 1.
+static int64_t steps_of_row(const batcher *b, const struct nlm_abi_tensor *t, size_t row, int64_t all) {
   const struct nlm_abi_model *abi = b->model->abi;
-  const struct nlm_abi_tensor *t = &abi->outputs[output];
-  int64_t longest = -1;
+  int64_t longest = -1, extent = session_expression(abi, t->dims[1], b->session->dims, false);
+  int64_t inner = extent ? all / extent : 1;
   for (int64_t k = 0; k < abi->n_inputs; k++) {
     const data_column *c = b->columns[k];
     if (!c || !c->row_start || abi->inputs[k].rank < 2 || abi->inputs[k].dims[1] != t->dims[1])
@@ -41,19 +40,22 @@ static int64_t steps_of_row(const batcher *b, size_t output, size_t row, int64_t
     int64_t steps = (int64_t)data_column_steps(c, b->rows[row]);
     longest = steps > longest ? steps : longest;
   }
-  return longest >= 0 && longest < all ? longest : all;
+  return longest >= 0 && longest < extent ? longest * inner : all;
 }
 
-static shown_row row_of(const batcher *b, size_t output, size_t row) {
-  const struct nlm_abi_tensor *t = &b->model->abi->outputs[output];
-  output_rows all = batcher_output(b, output);
-  int64_t per_row = (int64_t)(all.rows / b->count);
-  shown_row r = {.output = &b->model->outputs[output],
-                 .type = output_values_type(b->model, output),
-                 .units = (int64_t)all.units,
-                 .sequence = t->rank > 2};
-  r.values = (const char *)all.values + row * (size_t)per_row * all.units * width_of(r.type);
-  r.steps = r.sequence ? steps_of_row(b, output, row, per_row) : 1;
+static const char *values_of(const prediction_writer *w, const batcher *b, const shown_tensor *shown) {
+  return w->probes ? w->probes->list[shown->index] : b->outputs[shown->index].data;
+}
+
+static shown_row row_of(const prediction_writer *w, const batcher *b, const shown_tensor *shown, size_t row) {
+  const struct nlm_abi_tensor *t = shown->abi;
+  const int64_t *dims = b->session->dims;
+  int64_t per_row = session_elements(w->model->abi, t, dims) / (int64_t)b->count;
+  shown_row r = {.output = shown->output, .type = shown->type, .units = 1, .sequence = t->rank > 2};
+  if (t->rank > 1)
+    r.units = session_expression(w->model->abi, t->dims[t->rank - 1], dims, false);
+  r.values = values_of(w, b, shown) + row * (size_t)per_row * width_of(r.type);
+  r.steps = r.sequence ? steps_of_row(b, t, row, r.units ? per_row / r.units : 0) : 1;
   return r;
 }
 
@@ -172,22 +174,15 @@ static void put_row_json(const shown_row *r, strbuf *out) {
   strbuf_putc(out, '}');
 }
 
-static bool is_wanted(const prediction_writer *w, size_t output) {
-  return w->only < 0 || w->only == (int64_t)output;
-}
-
 static void put_lines(prediction_writer *w, const batcher *b) {
-  bool json = w->format == PREDICT_JSON, many = w->only < 0 && w->model->outputs_count > 1;
+  bool json = w->format == PREDICT_JSON, many = w->shown_count > 1;
   for (size_t row = 0; row < b->count; row++) {
-    size_t shown = 0;
     strbuf_puts(&w->text, json && many ? "{" : "");
-    for (size_t k = 0; k < w->model->outputs_count; k++) {
-      if (!is_wanted(w, k))
-        continue;
-      shown_row r = row_of(b, k, row);
-      strbuf_puts(&w->text, !shown++ ? "" : json ? ", " : "\t");
+    for (size_t k = 0; k < w->shown_count; k++) {
+      shown_row r = row_of(w, b, &w->shown[k], row);
+      strbuf_puts(&w->text, !k ? "" : json ? ", " : "\t");
       if (json && many) {
-        json_put_string(&w->text, w->model->outputs[k].name);
+        json_put_string(&w->text, w->shown[k].abi->name);
         strbuf_puts(&w->text, ": ");
       }
       if (json)
@@ -201,52 +196,58 @@ static void put_lines(prediction_writer *w, const batcher *b) {
 
 // ---- .npy
 
-static void collect(prediction_writer *w, const batcher *b, size_t output) {
-  output_rows all = batcher_output(b, output);
-  size_t bytes = all.rows * all.units * width_of(output_values_type(w->model, output));
-  npy_batch batch = {xmalloc(bytes + 1), (int64_t)b->count, 1};
-  memcpy(batch.values, all.values, bytes);
-  const struct nlm_abi_tensor *t = &w->model->abi->outputs[output];
-  if (t->rank > 1)
-    batch.steps = session_expression(w->model->abi, t->dims[1], b->session->dims, false);
-  vec_push(&w->collected[output], batch);
+static void collect(prediction_writer *w, const batcher *b, shown_tensor *shown) {
+  const struct nlm_abi_model *abi = w->model->abi;
+  size_t bytes = (size_t)session_elements(abi, shown->abi, b->session->dims) * width_of(shown->type);
+  npy_batch batch = {.values = xmalloc(bytes + 1)};
+  memcpy(batch.values, values_of(w, b, shown), bytes);
+  for (int64_t k = 0; k < shown->abi->rank; k++)
+    batch.shape[k] = session_expression(abi, shown->abi->dims[k], b->session->dims, false);
+  vec_push(&shown->collected, batch);
 }
 
-// Extents of one row behind the first axis, and their product.
-static int64_t inner_extents(const loaded_model *m, size_t output, int64_t *shape) {
-  const struct nlm_abi_tensor *t = &m->abi->outputs[output];
-  int64_t inner = 1;
-  for (int64_t k = 2; k < t->rank; k++) {
-    const struct nlm_abi_expr *e = &m->abi->exprs[t->dims[k]];
-    shape[k] = e->op == NLM_EXPR_CONST ? e->a : 1;
-    inner *= shape[k];
-  }
-  return inner;
+static size_t block_bytes(const int64_t *shape, int64_t rank, size_t width) {
+  for (int64_t k = 0; k < rank; k++)
+    width *= (size_t)shape[k];
+  return width;
 }
 
-static bool write_npy(const prediction_writer *w, size_t output, strbuf *error) {
-  const loaded_model *m = w->model;
-  const struct nlm_abi_tensor *t = &m->abi->outputs[output];
-  values_type type = output_values_type(m, output);
-  int64_t shape[NPY_MAX_RANK] = {0}, steps = 1, at = 0, inner = inner_extents(m, output, shape);
-  for (size_t k = 0; k < w->collected[output].len; k++) {
-    const npy_batch *b = &w->collected[output].data[k];
-    shape[0] += b->rows;
-    steps = b->steps > steps ? b->steps : steps;
+// A block of extents `from` into the corner of one of extents `to`, which are no smaller.
+static void copy_block(char *out, const int64_t *to, const char *in, const int64_t *from, int64_t rank,
+                       size_t width) {
+  if (rank == 0) {
+    memcpy(out, in, width);
+    return;
   }
-  shape[1] = steps;
-  size_t step_bytes = (size_t)inner * width_of(type);
-  char *all = xcalloc((size_t)(shape[0] * steps) + 1, step_bytes);
-  for (size_t k = 0; k < w->collected[output].len; k++) {
-    const npy_batch *b = &w->collected[output].data[k];
-    for (int64_t row = 0; row < b->rows; row++, at++)
-      memcpy(all + (size_t)(at * steps) * step_bytes,
-             (const char *)b->values + (size_t)(row * b->steps) * step_bytes, (size_t)b->steps * step_bytes);
+  size_t out_step = block_bytes(to + 1, rank - 1, width), in_step = block_bytes(from + 1, rank - 1, width);
+  for (int64_t k = 0; k < from[0]; k++)
+    copy_block(out + (size_t)k * out_step, to + 1, in + (size_t)k * in_step, from + 1, rank - 1, width);
+}
+
+// Rows of all batches; other axes as long as the longest.
+static void whole_shape(const shown_tensor *shown, int64_t *shape) {
+  for (size_t k = 0; k < shown->collected.len; k++) {
+    const int64_t *part = shown->collected.data[k].shape;
+    shape[0] += part[0];
+    for (int64_t axis = 1; axis < shown->abi->rank; axis++)
+      shape[axis] = part[axis] > shape[axis] ? part[axis] : shape[axis];
+  }
+}
+
+static bool write_npy(const prediction_writer *w, const shown_tensor *shown, strbuf *error) {
+  int64_t shape[NPY_MAX_RANK] = {0}, rank = shown->abi->rank;
+  size_t width = width_of(shown->type);
+  whole_shape(shown, shape);
+  char *all = xcalloc(block_bytes(shape, rank, 1) + 1, width), *at = all;
+  for (size_t k = 0; k < shown->collected.len; k++) {
+    const npy_batch *b = &shown->collected.data[k];
+    copy_block(at, shape, b->values, b->shape, rank, width);
+    at += (size_t)b->shape[0] * block_bytes(shape + 1, rank - 1, width);
   }
   strbuf path = {0}, reason = {0};
-  strbuf_printf(&path, "%s/%s.npy", w->path, m->outputs[output].name);
-  npy_type written = type == VALUES_F64 ? NPY_F64 : type == VALUES_F32 ? NPY_F32 : NPY_I32;
-  bool fine = npy_write(strbuf_text(&path), written, (size_t)t->rank, shape, all, &reason);
+  strbuf_printf(&path, "%s/%s.npy", w->path, shown->abi->name);
+  npy_type written = shown->type == VALUES_F64 ? NPY_F64 : shown->type == VALUES_F32 ? NPY_F32 : NPY_I32;
+  bool fine = npy_write(strbuf_text(&path), written, (size_t)rank, shape, all, &reason);
   if (!fine)
     strbuf_printf(error, "%s: %s", strbuf_text(&path), strbuf_text(&reason));
   strbuf_free(&path);
@@ -260,25 +261,46 @@ static bool write_folder(const prediction_writer *w, strbuf *error) {
     strbuf_printf(error, "%s: %s", w->path, strerror(errno));
     return false;
   }
-  for (size_t k = 0; k < w->model->outputs_count; k++)
-    if (is_wanted(w, k) && !write_npy(w, k, error))
+  for (size_t k = 0; k < w->shown_count; k++)
+    if (!write_npy(w, &w->shown[k], error))
       return false;
   return true;
 }
 
 // ---- life
 
-prediction_writer prediction_writer_new(const loaded_model *m, predict_format format, int64_t only,
-                                        const char *path) {
-  prediction_writer w = {.model = m, .format = format, .only = only, .path = path};
-  w.collected = xcalloc(m->outputs_count + 1, sizeof *w.collected);
+static shown_tensor shown_output(const loaded_model *m, int64_t output) {
+  return (shown_tensor){.abi = &m->abi->outputs[output],
+                        .output = &m->outputs[output],
+                        .type = output_values_type(m, (size_t)output),
+                        .index = output};
+}
+
+static shown_tensor shown_probe(const loaded_model *m, int64_t probe) {
+  static const model_output nothing_known;
+  const struct nlm_abi_tensor *t = &m->abi->probes[probe];
+  values_type real = m->abi->real_bytes == 8 ? VALUES_F64 : VALUES_F32;
+  return (shown_tensor){
+      .abi = t, .output = &nothing_known, .type = t->elem == NLM_INT32 ? VALUES_I32 : real, .index = probe};
+}
+
+prediction_writer prediction_writer_new(const loaded_model *m, predict_format format, layer_choice choice,
+                                        const layer_probes *probes, const char *path) {
+  prediction_writer w = {.model = m, .format = format, .path = path};
+  w.shown = xcalloc(m->outputs_count + 1, sizeof *w.shown);
+  if (choice.kind == LAYER_PROBE) {
+    w.probes = probes;
+    w.shown[w.shown_count++] = shown_probe(m, choice.index);
+  }
+  for (size_t k = 0; k < m->outputs_count; k++)
+    if (choice.kind == LAYER_ALL || (choice.kind == LAYER_OUTPUT && choice.index == (int64_t)k))
+      w.shown[w.shown_count++] = shown_output(m, (int64_t)k);
   return w;
 }
 
 void prediction_writer_add(prediction_writer *w, const batcher *b) {
-  for (size_t k = 0; w->format == PREDICT_NPY && k < w->model->outputs_count; k++)
-    if (is_wanted(w, k))
-      collect(w, b, k);
+  for (size_t k = 0; w->format == PREDICT_NPY && k < w->shown_count; k++)
+    collect(w, b, &w->shown[k]);
   if (w->format == PREDICT_NPY)
     return;
   put_lines(w, b);
@@ -305,11 +327,11 @@ bool prediction_writer_finish(prediction_writer *w, strbuf *error) {
 }
 
 void prediction_writer_free(prediction_writer *w) {
-  for (size_t k = 0; k < w->model->outputs_count; k++) {
-    for (size_t j = 0; j < w->collected[k].len; j++)
-      free(w->collected[k].data[j].values);
-    vec_free(&w->collected[k]);
+  for (size_t k = 0; k < w->shown_count; k++) {
+    for (size_t j = 0; j < w->shown[k].collected.len; j++)
+      free(w->shown[k].collected.data[j].values);
+    vec_free(&w->shown[k].collected);
   }
-  free(w->collected);
+  free(w->shown);
   strbuf_free(&w->text);
 }

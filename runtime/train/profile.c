@@ -73,7 +73,7 @@ static int by_time(const void *a, const void *b) {
 }
 
 static size_t collect(const profiler *p, profile_line *lines) {
-  static const char *const names[NLM_PROGRAMS] = {"predict", "evaluate", "train"};
+  static const char *const names[NLM_PROGRAMS] = {"predict", "evaluate", "train", "layers"};
   size_t n = 0;
   for (int64_t k = 0; k < NLM_PROGRAMS; k++) {
     const struct nlm_abi_program *program = session_program(p->model, k);

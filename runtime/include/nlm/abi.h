@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define NLM_ABI_VERSION 4
+#define NLM_ABI_VERSION 6
 #define NLM_ABI_MAGIC INT64_C(0x314c444d4d4c4e) // "NLMMDL1"
 
 #define NLM_UNIQUE_SCRATCH(n) (16 * (n) + 16384)
@@ -51,7 +51,7 @@ enum nlm_abi_role { NLM_ROLE_IDS, NLM_ROLE_REAL, NLM_ROLE_TARGET_INT, NLM_ROLE_T
   F(I64, int64_t, rank)                                                                                      \
   F(PTR, const int64_t *, dims) /* [rank] expressions */                                                     \
   F(I64, int64_t, masked)       /* outputs: programs also give its mask, int32 [B, T] */                     \
-  F(I64, int64_t, output)       /* targets: which output; else -1 */
+  F(I64, int64_t, output)       /* targets: which output; probes: the output that it is; else -1 */
 
 #define NLM_ABI_PARAM_FIELDS(F)                                                                              \
   F(PTR, const char *, name)                                                                                 \
@@ -101,7 +101,7 @@ enum nlm_abi_init {
   F(I64, int64_t, param)                                                                                     \
   F(I64, int64_t, buffer) /* workspace slot of its new value */
 
-enum nlm_abi_program_kind { NLM_INFER, NLM_EVALUATE, NLM_GRAD, NLM_PROGRAMS };
+enum nlm_abi_program_kind { NLM_INFER, NLM_EVALUATE, NLM_GRAD, NLM_PROBE, NLM_PROGRAMS };
 struct nlm_frame;
 typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 when done
 #define NLM_ABI_PROGRAM_FIELDS(F)                                                                            \
@@ -135,6 +135,8 @@ typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 
   F(PTR, const struct nlm_abi_tensor *, inputs)                                                              \
   F(I64, int64_t, n_outputs)                                                                                 \
   F(PTR, const struct nlm_abi_tensor *, outputs)                                                             \
+  F(I64, int64_t, n_probes) /* what layers make, by layer; those that are outputs stand last */              \
+  F(PTR, const struct nlm_abi_tensor *, probes)                                                              \
   F(I64, int64_t, n_params)                                                                                  \
   F(PTR, const struct nlm_abi_param *, params)                                                               \
   F(I64, int64_t, n_programs)                                                                                \
@@ -151,7 +153,7 @@ typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 
   F(PTR, void *const *, inputs)    /* [n_inputs]; NULL where the program does not read one */                \
   F(PTR, void *const *, outputs)   /* [n_outputs], each dense [B, ...] */                                    \
   F(PTR, void *const *, masks)     /* [n_outputs] int32 [B, T]; read only where `masked` */                  \
-  F(PTR, void *const *, probes)    /* outputs of a probe program */                                          \
+  F(PTR, void *const *, probes)    /* [n_probes], each dense; NLM_PROBE; NULL where it is an output */        \
   F(PTR, void *const *, params)    /* [n_params] */                                                          \
   F(PTR, char *, workspace)        /* 64-byte aligned */                                                     \
   F(PTR, const int64_t *, offsets) /* [n_buffers] of this program */                                         \
