@@ -1,3 +1,4 @@
+#!/bin/sh
 # predict --layer NAME: what each layer makes, computed anew from the table that `info --export` writes.
 . "$2/tests/cli/checks.inc"
 rm -rf ./*

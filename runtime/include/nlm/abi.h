@@ -153,7 +153,7 @@ typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 
   F(PTR, void *const *, inputs)    /* [n_inputs]; NULL where the program does not read one */                \
   F(PTR, void *const *, outputs)   /* [n_outputs], each dense [B, ...] */                                    \
   F(PTR, void *const *, masks)     /* [n_outputs] int32 [B, T]; read only where `masked` */                  \
-  F(PTR, void *const *, probes)    /* [n_probes], each dense; NLM_PROBE; NULL where it is an output */        \
+  F(PTR, void *const *, probes)    /* [n_probes], each dense; NLM_PROBE; NULL where it is an output */       \
   F(PTR, void *const *, params)    /* [n_params] */                                                          \
   F(PTR, char *, workspace)        /* 64-byte aligned */                                                     \
   F(PTR, const int64_t *, offsets) /* [n_buffers] of this program */                                         \

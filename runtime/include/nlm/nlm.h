@@ -82,8 +82,8 @@ typedef struct nlm_prediction {
   size_t count; // 1 for a sigmoid unit; the number of classes; tokens of the text x classes for a tagger
   int64_t label_index; // the likeliest class (of the first token, for a tagger); one sigmoid unit: 1 if it is
                        // above 0.5, else 0; -1 for a number that is no class, and without any token
-  const char *label;  // its name, or NULL when the weights hold no class names
-  double probability; // of that class; the value itself where label_index is -1
+  const char *label;   // its name, or NULL when the weights hold no class names
+  double probability;  // of that class; the value itself where label_index is -1
 } nlm_prediction;
 
 // Predicts one text with a model whose only input is text. Text is UTF-8, `bytes` long (SIZE_MAX:
