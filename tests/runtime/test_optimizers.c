@@ -270,6 +270,39 @@ static void formulas_are_keras(void **unused) {
   assert_close(run_dense("adam", (double[OPTIMIZER_ARGS]){0.01, 0.8, 0.99, 1e-3, 0}, g, 3), e.w);
 }
 
+// Three numbers, eight steps, each argument of each rule: see tests/oracle/optimizer_steps.py.
+static void steps_are_those_of_the_oracle(void **unused) {
+  (void)unused;
+  static const struct {
+    const char *name;
+    double args[OPTIMIZER_ARGS], expected[3];
+  } cases[] = {
+#include "tests/runtime/optimizer_steps.inc"
+  };
+  static const double begin[] = {0.3, -0.7, 1.1};
+  static const double gradients[8][3] = {{0.5, -0.02, 0}, {-0.2, 0.4, 0.1},  {0.1, 0.03, 0},
+                                         {0, -0.6, 0},    {0.7, 0.05, -0.3}, {-0.1, 0, 0},
+                                         {0.02, 0.9, 0},  {0.3, -0.4, 0.25}};
+  for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+    side x;
+    side_init(&x, &dense_program, 8, optimizer_find(cases[k].name), cases[k].args, 1);
+    double *w = x.values[0], *g = buffer(&x, 0);
+    memset(g, 0, ROWS * WIDTH * sizeof *g);
+    memset(w, 0, ROWS * WIDTH * sizeof *w);
+    memcpy(w + WIDTH - 1, begin, sizeof begin); // across two rows
+    for (int step = 0; step < 8; step++) {
+      memcpy(g + WIDTH - 1, gradients[step], sizeof gradients[step]);
+      optimizer_step(x.o);
+    }
+    optimizer_finish(x.o);
+    for (int j = 0; j < 3; j++)
+      if (!(fabs(w[WIDTH - 1 + j] - cases[k].expected[j]) < 1e-12))
+        fail_msg("case %zu (%s), number %d: %.17g is not %.17g", k, cases[k].name, j, w[WIDTH - 1 + j],
+                 cases[k].expected[j]);
+    side_free(&x);
+  }
+}
+
 // A restored optimizer goes on to the bits of the one that was never stopped.
 static void restored_goes_on(void **unused) {
   (void)unused;
@@ -301,6 +334,7 @@ int main(void) {
       cmocka_unit_test(sparse_is_dense_rmsprop),
       cmocka_unit_test(sparse_is_dense_adam),
       cmocka_unit_test(formulas_are_keras),
+      cmocka_unit_test(steps_are_those_of_the_oracle),
       cmocka_unit_test(restored_goes_on),
       cmocka_unit_test(sparse_is_dense_others),
       cmocka_unit_test(sparse_is_dense_with_common_arguments),
