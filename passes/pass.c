@@ -41,8 +41,8 @@ static bool is_disabled(const pipeline_options *options, const pass *p) {
   return false;
 }
 
-static const char *const role_names[] = {"output",       "mask",          "loss",  "gradient",
-                                         "gradient_ids", "gradient_rows", "touch", "probe"};
+static const char *const role_names[] = {"output",        "mask",  "loss",  "gradient", "gradient_ids",
+                                         "gradient_rows", "touch", "probe", "assign"};
 
 static size_t named_roots(const compilation *c, node ***values, const char ***names) {
   const program *p = c->program;

@@ -117,6 +117,7 @@ static void compile(scene *s) {
   s->module = codegen_model(&s->model, &s->inputs, list, 1, s->g->dims, &how, &error);
   expect(!strcmp(codegen_symbol(s->module), "my_nlm_model_tiny"),
          "the symbol has the prefix and the model's name");
+  schedule_free(work.schedule);
   s->abi = codegen_load(s->module);
 }
 
