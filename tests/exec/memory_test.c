@@ -61,6 +61,7 @@ static int check(const subject *s, void *context) {
     pipeline_run(&work, &(pipeline_options){.verify = true});
     for (const scene *sc = sizes; sc->batch; sc++)
       failed += check_schedule(s, work.schedule, sc);
+    schedule_free(work.schedule);
     program_free(p);
   }
   return failed;

@@ -39,8 +39,10 @@ void native_open(native *n, const subject *s, const build_options *o) {
 
 void native_close(native *n) {
   codegen_free(n->module);
-  for (int k = 0; k < PROGRAM_KINDS; k++)
+  for (int k = 0; k < PROGRAM_KINDS; k++) {
+    schedule_free(n->schedules[k]);
     program_free(n->programs[k]);
+  }
 }
 
 // ---- numbers
