@@ -61,6 +61,8 @@ static int check(const subject *s, void *context) {
                   .kinds = KIND_INFER | KIND_EVALUATE | KIND_GRAD, .weigh_outputs = true, .opt_level = 0});
   for (const scene *sc = some; sc->batch; sc++)
     for (int kind = 0; kind < PROGRAM_KINDS; kind++) {
+      if (!n.programs[kind])
+        continue;
       feed f = feed_new(s, sc, 1);
       results r = {0};
       atomic_store(&calls, 0);

@@ -246,9 +246,10 @@ static int release(call *c, const char *what) {
 }
 
 int native_run(const native *n, program_kind kind, const feed *f, const run_options *o, results *out) {
-  static const char *const kinds[] = {"prediction", "evaluation", "gradients"};
+  static const char *const kinds[] = {"prediction", "evaluation", "gradients", "probes"};
   static const char *const ways[] = {"as planned", "buffers apart", "buffers dying"};
   char what[200];
+  INVARIANT(n->programs[kind]);
   snprintf(what, sizeof what, "%s, %s, %s, %s, %d threads", f->s->title, n->f64 ? "f64" : "f32", kinds[kind],
            ways[o->places], pool_threads(o->pool));
   call *c = xcalloc(1, sizeof *c);
