@@ -342,7 +342,7 @@ static bool check_sizes(layer_call *call) {
 static bool run_build(layer_call *call) {
   if (call->model->cell && !user_cell_accepts(call))
     return false;
-  if (!check_inputs(call) || !check_call_names(call) || !call->layer->def->build(call) || call->failed ||
+  if (!check_call_names(call) || !check_inputs(call) || !call->layer->def->build(call) || call->failed ||
       !check_sizes(call))
     return false;
   apply_mask_rule(call);

@@ -23,6 +23,11 @@ class Case:
     batch_size: int = 8
     definitions: str = ""       # blocks and cells in front of the model
     soft_targets: bool = False  # categorical targets that are distributions instead of one-hot rows
+    # by output, where the loss is none of keras_rules: targets of (generator, shape), the loss of each row of
+    # (prediction, target), which targets count of (target)
+    targets: dict = dataclasses.field(default_factory=dict)
+    loss_functions: dict = dataclasses.field(default_factory=dict)
+    loss_masks: dict = dataclasses.field(default_factory=dict)
 
 
 CASES: dict = {}

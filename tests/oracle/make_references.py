@@ -28,11 +28,13 @@ import torch
 
 import cases_of_cells
 import cases_of_convolution
+import cases_of_attention
 import cases_of_layers
+import cases_of_losses
 import cases_of_sequences
 import cross_check
 from cases import CASES
-from keras_rules import accuracy_value, adam, loss_value, rmsprop
+from keras_rules import accuracy_value, adam, loss_value, masked_mean, rmsprop
 
 HERE = pathlib.Path(__file__).resolve().parent
 EPOCHS, RATE = 10, 0.005
@@ -47,7 +49,7 @@ def write_safetensors(path, tensors, metadata=None):
     if metadata:
         header["__metadata__"] = metadata
     for name in sorted(tensors):
-        array = np.ascontiguousarray(tensors[name])
+        array = np.asarray(tensors[name], order="C")  # a number keeps its rank of 0
         blob = array.astype(array.dtype.newbyteorder("<")).tobytes()
         header[name] = {"dtype": {4: "F32", 8: "F64"}[array.itemsize], "shape": list(array.shape),
                         "data_offsets": [offset, offset + len(blob)]}
@@ -67,8 +69,8 @@ def source_of(case):
             lines.append("metrics    = [accuracy]")
     else:
         lines.append("loss       = {%s}" % ", ".join(f"{name}: {loss}" for name, loss in losses))
-        if case.loss_weights:
-            lines.append("loss_weights = {%s}" % ", ".join(f"{n}: {w}" for n, w in case.loss_weights.items()))
+    if case.loss_weights:
+        lines.append("loss_weights = {%s}" % ", ".join(f"{n}: {w}" for n, w in case.loss_weights.items()))
     lines += [f"epochs     = {EPOCHS}", f"batch_size = {case.batch_size}"]
     body = "\n  ".join(lines)
     definitions = case.definitions.strip() + "\n\n" if case.definitions else ""
@@ -77,11 +79,13 @@ def source_of(case):
 
 def has_accuracy(case):
     """For one output whose targets are classes; not for several independent flags per row."""
-    return len(case.losses) == 1 and "mse" not in case.losses.values() and case.name != "loss_binary"
+    return len(case.losses) == 1 and not case.loss_functions and "mse" not in case.losses.values() and case.name != "loss_binary"
 
 
-def make_target(case, rng, loss, prediction):
+def make_target(case, rng, output, loss, prediction):
     shape = prediction.shape
+    if output in case.targets:
+        return case.targets[output](rng, shape)
     if loss == "mse":
         return rng.uniform(-1, 1, shape).astype(np.float32).astype(np.float64)
     if loss == "binary_crossentropy":
@@ -118,9 +122,17 @@ class Reference:
         """New values of weights that no gradient trains."""
         return self.case.moves(weights, self.rows(rows)) if self.case.moves else {}
 
+    def loss_of(self, name, loss, value, mask, target):
+        if name not in self.case.loss_functions:
+            return loss_value(loss, value, target, mask)
+        if name in self.case.loss_masks:
+            counted = self.case.loss_masks[name](target)
+            mask = counted if mask is None else mask & counted
+        return masked_mean(self.case.loss_functions[name](value, target), mask)
+
     def loss(self, outputs, rows=slice(None)):
         return sum(self.case.loss_weights.get(name, 1.0)
-                   * loss_value(loss, outputs[name][0], self.targets[name][rows], outputs[name][1])
+                   * self.loss_of(name, loss, *outputs[name], self.targets[name][rows])
                    for name, loss in self.case.losses.items())
 
     def gradients(self, weights, rows=slice(None)):
@@ -160,7 +172,7 @@ def make(case):
         if name.endswith("/moving_variance"):
             weights[name] = np.abs(weights[name]) + np.float32(0.25)
     draft = Reference(case, weights, inputs, {}, torch.float64)
-    targets = {n: make_target(case, rng, loss, draft.outputs(draft.weights)[n][0].numpy())
+    targets = {n: make_target(case, rng, n, loss, draft.outputs(draft.weights)[n][0].numpy())
                for n, loss in case.losses.items()}
     double = Reference(case, weights, inputs, targets, torch.float64)
 
@@ -211,6 +223,8 @@ def main():
     cases_of_sequences.all_sequence_cases()
     cases_of_cells.all_cell_cases()
     cases_of_convolution.all_convolution_cases()
+    cases_of_attention.all_attention_cases()
+    cases_of_losses.all_loss_cases()
     wanted = sys.argv[1:] or sorted(CASES)
     manifest = HERE / "cases.json"
     known = {c["name"]: c for c in json.loads(manifest.read_text())["cases"]} if manifest.exists() else {}
