@@ -3,7 +3,8 @@
 //
 //   compare arrays      FOUND.npy EXPECTED.npy TOLERANCE
 //   compare tensors     FOUND.safetensors EXPECTED.safetensors TOLERANCE    the same names on both sides
-//   compare differences BEFORE.safetensors AFTER.safetensors EXPECTED.safetensors TOLERANCE    BEFORE - AFTER
+//   compare differences BEFORE.safetensors AFTER.safetensors EXPECTED.safetensors TOLERANCE RATE
+//       (BEFORE - AFTER) / RATE; of moving averages, which no rate scales, BEFORE - AFTER
 //   compare metrics     FOUND.json EXPECTED.tsv TOLERANCE     each line NAME<TAB>VALUE looked up as a JSON
 //   key
 //
@@ -339,14 +340,16 @@ static int compare_differences(char **arguments) {
   struct verdict verdict = {.tolerance = strtod(arguments[3], NULL), .fits = true};
   struct tensor_file *before = read_safetensors(arguments[0]), *after = read_safetensors(arguments[1]);
   struct tensor_file *expected = read_safetensors(arguments[2]);
+  double rate = strtod(arguments[4], NULL);
   if (before->count != after->count)
     fail("%s and %s hold different tensors", arguments[0], arguments[1]);
   for (int t = 0; t < before->count; t++) {
     struct tensor *from = &before->tensors[t], *to = &after->tensors[t];
     if (strcmp(from->name, to->name) != 0 || !same_shape(from, to))
       fail("%s does not pair with %s", from->name, to->name);
+    double divisor = strstr(from->name, "/moving_") ? 1 : rate;
     for (size_t i = 0; i < from->count; i++)
-      from->values[i] -= to->values[i];
+      from->values[i] = (from->values[i] - to->values[i]) / divisor;
   }
   judge_files(&verdict, before, expected);
   free_tensors(before);
@@ -387,13 +390,13 @@ int main(int argc, char **argv) {
     int (*run)(char **arguments);
   } modes[] = {{"arrays", 3, compare_arrays},
                {"tensors", 3, compare_tensors},
-               {"differences", 4, compare_differences},
+               {"differences", 5, compare_differences},
                {"metrics", 3, compare_metrics}};
   for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof modes[0]; i++)
     if (strcmp(argv[1], modes[i].name) == 0 && argc == modes[i].arguments + 2)
       return modes[i].run(argv + 2);
   fputs("usage: compare arrays|tensors FOUND EXPECTED TOLERANCE\n"
-        "       compare differences BEFORE AFTER EXPECTED TOLERANCE\n"
+        "       compare differences BEFORE AFTER EXPECTED TOLERANCE RATE\n"
         "       compare metrics FOUND.json EXPECTED.tsv TOLERANCE\n",
         stderr);
   return 2;

@@ -75,10 +75,11 @@ done
   give_up "evaluation failed"
 must_fit metrics "$work/metrics.json" "$case_folder/metrics.tsv" "$forward"
 
-# one step of SGD at rate 1 over all rows: what the weights lose is the gradient
-build sgd "SGD(learning_rate = 1.0)"
+# One step of SGD over all rows: what the weights lose is the gradient times the rate. The rate is a large power of
+# two, so that small gradients are not rounded away beside their weights.
+build sgd "SGD(learning_rate = 1024.0)"
 train sgd 1 100000 "$@"
-must_fit differences "$weights" "$work/sgd.safetensors" "$case_folder/gradients.safetensors" "$gradient"
+must_fit differences "$weights" "$work/sgd.safetensors" "$case_folder/gradients.safetensors" "$gradient" 1024
 
 train rmsprop "$epochs" "$batch_size" "$@"
 must_fit tensors "$work/rmsprop.safetensors" "$case_folder/after_rmsprop.safetensors" "$trained"
