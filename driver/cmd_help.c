@@ -3,7 +3,9 @@
 #include "driver/commands.h"
 #include "driver/load.h"
 #include "ir/functions.h"
+#include "ir/initializers.h"
 #include "ir/loss.h"
+#include "ir/regularization.h"
 #include "passes/pass.h"
 #include "support/intern.h"
 #include <stdio.h>
@@ -58,9 +60,49 @@ static int show(strbuf *out) {
   return EXIT_DONE;
 }
 
+static void put_mask(const layer_def *def, strbuf *out) {
+  if (def->traits & LAYER_CELL)
+    return;
+  strbuf_puts(out, "\nMask\n  ");
+  bool several = def->max_inputs != 1;
+  if (def->mask_doc)
+    strbuf_puts(out, def->mask_doc);
+  else if (def->masks == MASKS_PASS)
+    strbuf_puts(out, several
+                         ? "A step of the result counts where any input's does; without a mask on one input "
+                           "there is none."
+                         : "The result has the input's mask.");
+  else if (def->masks == MASKS_MERGE)
+    strbuf_puts(out,
+                "A step of the result counts where any input's does. If only some inputs have a mask, it is "
+                "lost, and nlmc warns.");
+  else if (def->masks == MASKS_CONSUME)
+    strbuf_puts(out, "It is used, and the result has none.");
+  else
+    strbuf_printf(out, "It cannot be used: padding enters the result, and nlmc warns. Instead: %s.",
+                  def->mask_advice ? def->mask_advice : "leave mask_zero out");
+  strbuf_putc(out, '\n');
+}
+
+// A text of several lines under a heading; nothing without a text.
+static void put_part(const char *heading, const char *text, strbuf *out) {
+  if (!text)
+    return;
+  strbuf_printf(out, "\n%s\n", heading);
+  for (size_t n; *text; text += n + (text[n] == '\n')) {
+    n = strcspn(text, "\n");
+    strbuf_printf(out, "  %.*s\n", (int)n, text);
+  }
+}
+
 static int help_layer(const layer_def *def) {
   strbuf out = {0};
-  strbuf_printf(&out, "%s (%s)\n%s\n\nArguments\n", def->name, def->group, def->doc);
+  strbuf_printf(&out, "%s (%s)\n%s\n", def->name, def->group, def->doc);
+  put_part("Shapes", def->shapes, &out);
+  put_part("Weights", def->weights, &out);
+  put_mask(def, &out);
+  put_part("Differs from Keras", def->differs, &out);
+  strbuf_puts(&out, "\nArguments\n");
   arena *mem = arena_new();
   put_args(layer_find(def->name) ? layer_all_args(mem, def) : def->args, &out);
   arena_free(mem);
@@ -77,7 +119,8 @@ static int help_layer(const layer_def *def) {
 
 static void put_entry(const char *name, const char *class_name, const char *doc, const arg_spec *args,
                       strbuf *out) {
-  strbuf_printf(out, "%s%s%s\n  %s\n", name, class_name ? ", " : "", class_name ? class_name : "", doc);
+  bool both = class_name && strcmp(name, class_name);
+  strbuf_printf(out, "%s%s%s\n  %s\n", name, both ? ", " : "", both ? class_name : "", doc);
   put_args(args, out);
 }
 
@@ -92,12 +135,26 @@ static bool help_registry(const registry_entry *entries, const char *name) {
   return found;
 }
 
+static bool help_entries(bool (*entry)(size_t k, registry_entry *out), const char *name) {
+  strbuf out = {0};
+  registry_entry e;
+  for (size_t k = 0; entry(k, &e); k++)
+    if (!name || !strcmp(e.name, name) || !strcmp(e.class_name, name))
+      put_entry(e.name, e.class_name, e.doc, e.args, &out);
+  bool found = out.len > 0;
+  show(&out);
+  return found;
+}
+
 static bool help_losses(const char *name) {
   strbuf out = {0};
   for (size_t k = 0; loss_table[k]; k++)
-    if (!name || loss_find(name) == loss_table[k])
-      put_entry(loss_table[k]->name, loss_table[k]->class_name, loss_table[k]->doc, loss_table[k]->args,
-                &out);
+    if (!name || loss_find(name) == loss_table[k]) {
+      const loss_def *l = loss_table[k];
+      strbuf_printf(&out, "%s, %s%s%s\n  %s\n", l->name, l->alias ? l->alias : "", l->alias ? ", " : "",
+                    l->class_name, l->doc);
+      put_args(l->args, &out);
+    }
   bool found = out.len > 0;
   show(&out);
   return found;
@@ -128,7 +185,7 @@ static int help_all(void) {
     strbuf_printf(&out, "  %-46s %s\n", command_table[k]->usage, command_table[k]->doc);
   strbuf_puts(&out,
               "\nMore: nlmc help COMMAND | LAYER | optimizers | schedules | losses | metrics | callbacks | "
-              "functions | passes\nLayers:");
+              "functions |\n  activations | initializers | regularizers | constraints | passes\nLayers:");
   size_t column = 7;
   for (size_t k = 0; layer_table[k]; k++) {
     size_t n = strlen(layer_table[k]->name) + 1;
@@ -144,10 +201,12 @@ static int help_all(void) {
 }
 
 // As a user calls them; one by name is described like a layer.
-static bool help_functions(void) {
+static bool help_functions(bool activations) {
   strbuf out = {0};
   for (size_t k = 0; function_table[k]; k++) {
     const layer_def *def = function_table[k];
+    if (activations && !activation_exists(def->snake))
+      continue;
     bool by_type = !strcmp(def->name, "Where");
     strbuf_printf(&out, "%-14s %s\n", by_type ? def->name : def->snake, def->doc);
   }
@@ -156,8 +215,9 @@ static bool help_functions(void) {
 }
 
 // The lists, and whatever they hold by its own name.
-static const char *const list_names[] = {"optimizers", "schedules", "losses",   "metrics",
-                                         "callbacks",  "passes",    "functions"};
+static const char *const list_names[] = {"optimizers",   "schedules",    "losses",     "metrics",
+                                         "callbacks",    "passes",       "functions",  "activations",
+                                         "initializers", "regularizers", "constraints"};
 enum { N_LISTS = sizeof list_names / sizeof *list_names };
 
 static bool help_list(size_t list, const char *name) {
@@ -175,8 +235,15 @@ static bool help_list(size_t list, const char *name) {
     return help_registry(r->callbacks, name);
   case 5:
     return help_passes(name);
+  case 6:
+  case 7:
+    return !name && help_functions(list == 7);
+  case 8:
+    return help_entries(initializer_entry, name);
+  case 9:
+    return help_entries(regularizer_entry, name);
   default:
-    return !name && help_functions();
+    return help_entries(constraint_entry, name);
   }
 }
 

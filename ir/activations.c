@@ -124,7 +124,7 @@ static const struct {
   const char *name;
   node *(*build)(graph *g, node *x);
 } table[] = {
-#define ACTIVATION(name, type) {#name, build_##name},
+#define ACTIVATION(name, type, text) {#name, build_##name},
 #include "ir/activations.def"
 #undef ACTIVATION
 };
@@ -143,7 +143,7 @@ bool activation_exists(const char *name) {
 
 const char *const *activation_names(void) {
   static const char *const names[] = {
-#define ACTIVATION(name, type) #name,
+#define ACTIVATION(name, type, text) #name,
 #include "ir/activations.def"
 #undef ACTIVATION
       NULL};

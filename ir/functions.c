@@ -90,12 +90,12 @@ static void activation_function_lower(lowering *lw, const application *app) {
   lower_set_output(lw, app, 0, lower_activation(lw, x, app->inputs[0], app->layer->def->snake));
 }
 
-#define ACTIVATION(word, type)                                                                               \
+#define ACTIVATION(word, type, text)                                                                         \
   static const char *const word##_examples[] = {EXAMPLE_1(#word), NULL};                                     \
   static const layer_def word##_function = {                                                                 \
       .name = #type,                                                                                         \
       .snake = #word,                                                                                        \
-      .doc = "the activation of this name",                                                                  \
+      .doc = text,                                                                                           \
       .group = "function",                                                                                   \
       .args = no_args,                                                                                       \
       .min_inputs = 1,                                                                                       \
@@ -115,7 +115,7 @@ const layer_def *const function_table[] = {
 #define FUNCTION(function, type, operands, result, mask, expression, text) &function##_function,
 #include "ir/functions.def"
 #undef FUNCTION
-#define ACTIVATION(word, type) &word##_function,
+#define ACTIVATION(word, type, text) &word##_function,
 #include "ir/activations.def"
 #undef ACTIVATION
     &where_function, &mean_function, &sum_function, &max_function, &min_function, NULL};

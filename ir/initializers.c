@@ -12,50 +12,101 @@ typedef struct initializer_def {
   const char *name;       // as a bare word: "glorot_uniform"
   const char *class_name; // as a call: "GlorotUniform"
   const char *alias;      // a further bare word, or NULL
+  const char *doc;
   initializer standard;
   const arg_spec *args;
 } initializer_def;
 
 static const arg_spec no_args[] = {{0}};
-static const arg_spec constant_args[] = {{.name = "value", .kinds = ARG_FLOAT, .default_text = "0.0"}, {0}};
-static const arg_spec uniform_args[] = {{.name = "minval", .kinds = ARG_FLOAT, .default_text = "-0.05"},
-                                        {.name = "maxval", .kinds = ARG_FLOAT, .default_text = "0.05"},
-                                        {0}};
-static const arg_spec normal_args[] = {
-    {.name = "mean", .kinds = ARG_FLOAT, .default_text = "0.0"},
-    {.name = "stddev", .kinds = ARG_FLOAT, .default_text = "0.05", .min = 0, .max = INFINITY},
+static const arg_spec constant_args[] = {
+    {.name = "value", .kinds = ARG_FLOAT, .default_text = "0.0", .doc = "the number"}, {0}};
+static const arg_spec uniform_args[] = {
+    {.name = "minval", .kinds = ARG_FLOAT, .default_text = "-0.05", .doc = "the least"},
+    {.name = "maxval", .kinds = ARG_FLOAT, .default_text = "0.05", .doc = "the largest"},
     {0}};
-static const arg_spec gain_args[] = {{.name = "gain", .kinds = ARG_FLOAT, .default_text = "1.0"}, {0}};
+static const arg_spec normal_args[] = {
+    {.name = "mean", .kinds = ARG_FLOAT, .default_text = "0.0", .doc = "of the distribution"},
+    {.name = "stddev",
+     .kinds = ARG_FLOAT,
+     .default_text = "0.05",
+     .min = 0,
+     .max = INFINITY,
+     .doc = "deviation"},
+    {0}};
+static const arg_spec gain_args[] = {
+    {.name = "gain", .kinds = ARG_FLOAT, .default_text = "1.0", .doc = "factor"}, {0}};
 static const char *const fan_modes[] = {"fan_in", "fan_out", "fan_avg", NULL};
 static const char *const distributions[] = {"uniform", "truncated_normal", "untruncated_normal", "normal",
                                             NULL};
 static const arg_spec scaling_args[] = {
-    {.name = "scale", .kinds = ARG_FLOAT, .default_text = "1.0", .min = 0, .max = INFINITY, .open_min = true},
-    {.name = "mode", .kinds = ARG_MODE, .modes = fan_modes, .default_text = "fan_in"},
-    {.name = "distribution", .kinds = ARG_MODE, .modes = distributions, .default_text = "truncated_normal"},
+    {.name = "scale",
+     .kinds = ARG_FLOAT,
+     .default_text = "1.0",
+     .min = 0,
+     .max = INFINITY,
+     .open_min = true,
+     .doc = "of the variance"},
+    {.name = "mode", .kinds = ARG_MODE, .modes = fan_modes, .default_text = "fan_in", .doc = "what n is"},
+    {.name = "distribution",
+     .kinds = ARG_MODE,
+     .modes = distributions,
+     .default_text = "truncated_normal",
+     .doc = "how numbers are drawn"},
     {0}};
 
 #define SCALING(scale, mode, draw)                                                                           \
   { INIT_VARIANCE_SCALING, scale, 0, mode, draw }
 
 static const initializer_def table[] = {
-    {"zeros", "Zeros", "zero", {INIT_ZEROS, 0, 0, 0, 0}, no_args},
-    {"ones", "Ones", "one", {INIT_ONES, 0, 0, 0, 0}, no_args},
-    {"constant", "Constant", NULL, {INIT_CONSTANT, 0, 0, 0, 0}, constant_args},
-    {"random_uniform", "RandomUniform", "uniform", {INIT_UNIFORM, -0.05, 0.05, 0, 0}, uniform_args},
-    {"random_normal", "RandomNormal", "normal", {INIT_NORMAL, 0, 0.05, 0, 0}, normal_args},
-    {"truncated_normal", "TruncatedNormal", NULL, {INIT_TRUNCATED_NORMAL, 0, 0.05, 0, 0}, normal_args},
-    {"variance_scaling", "VarianceScaling", NULL, SCALING(1, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL),
-     scaling_args},
-    {"glorot_uniform", "GlorotUniform", "xavier_uniform", SCALING(1, MODE_FAN_AVG, DRAW_UNIFORM), no_args},
-    {"glorot_normal", "GlorotNormal", "xavier_normal", SCALING(1, MODE_FAN_AVG, DRAW_TRUNCATED_NORMAL),
+    {"zeros", "Zeros", "zero", "zeros", {INIT_ZEROS, 0, 0, 0, 0}, no_args},
+    {"ones", "Ones", "one", "ones", {INIT_ONES, 0, 0, 0, 0}, no_args},
+    {"constant", "Constant", NULL, "one number everywhere", {INIT_CONSTANT, 0, 0, 0, 0}, constant_args},
+    {"random_uniform",
+     "RandomUniform",
+     "uniform",
+     "drawn evenly between minval and maxval",
+     {INIT_UNIFORM, -0.05, 0.05, 0, 0},
+     uniform_args},
+    {"random_normal",
+     "RandomNormal",
+     "normal",
+     "drawn from a normal distribution",
+     {INIT_NORMAL, 0, 0.05, 0, 0},
+     normal_args},
+    {"truncated_normal",
+     "TruncatedNormal",
+     NULL,
+     "normal, what is farther than two deviations drawn again",
+     {INIT_TRUNCATED_NORMAL, 0, 0.05, 0, 0},
+     normal_args},
+    {"variance_scaling", "VarianceScaling", NULL,
+     "of variance scale / n; n is the number of inputs (fan_in), of outputs (fan_out) or their mean "
+     "(fan_avg)",
+     SCALING(1, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), scaling_args},
+    {"glorot_uniform", "GlorotUniform", "xavier_uniform", "even, within sqrt(6 / (inputs + outputs))",
+     SCALING(1, MODE_FAN_AVG, DRAW_UNIFORM), no_args},
+    {"glorot_normal", "GlorotNormal", "xavier_normal", "truncated normal of variance 2 / (inputs + outputs)",
+     SCALING(1, MODE_FAN_AVG, DRAW_TRUNCATED_NORMAL), no_args},
+    {"he_uniform", "HeUniform", NULL, "even, within sqrt(6 / inputs)", SCALING(2, MODE_FAN_IN, DRAW_UNIFORM),
      no_args},
-    {"he_uniform", "HeUniform", NULL, SCALING(2, MODE_FAN_IN, DRAW_UNIFORM), no_args},
-    {"he_normal", "HeNormal", NULL, SCALING(2, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), no_args},
-    {"lecun_uniform", "LecunUniform", NULL, SCALING(1, MODE_FAN_IN, DRAW_UNIFORM), no_args},
-    {"lecun_normal", "LecunNormal", NULL, SCALING(1, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), no_args},
-    {"orthogonal", "Orthogonal", NULL, {INIT_ORTHOGONAL, 1, 0, 0, 0}, gain_args},
-    {"identity", "Identity", NULL, {INIT_IDENTITY, 1, 0, 0, 0}, gain_args},
+    {"he_normal", "HeNormal", NULL, "truncated normal of variance 2 / inputs",
+     SCALING(2, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), no_args},
+    {"lecun_uniform", "LecunUniform", NULL, "even, within sqrt(3 / inputs)",
+     SCALING(1, MODE_FAN_IN, DRAW_UNIFORM), no_args},
+    {"lecun_normal", "LecunNormal", NULL, "truncated normal of variance 1 / inputs",
+     SCALING(1, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), no_args},
+    {"orthogonal",
+     "Orthogonal",
+     NULL,
+     "a matrix with orthogonal rows or columns of length gain",
+     {INIT_ORTHOGONAL, 1, 0, 0, 0},
+     gain_args},
+    {"identity",
+     "Identity",
+     NULL,
+     "gain on the diagonal, zeros elsewhere",
+     {INIT_IDENTITY, 1, 0, 0, 0},
+     gain_args},
 };
 enum { INITIALIZERS = sizeof table / sizeof *table };
 
@@ -65,6 +116,12 @@ static const initializer_def *find(const char *word) {
         (table[i].alias && strcmp(table[i].alias, word) == 0))
       return &table[i];
   return NULL;
+}
+
+bool initializer_entry(size_t k, registry_entry *out) {
+  if (k < INITIALIZERS)
+    *out = (registry_entry){table[k].name, table[k].class_name, table[k].doc, table[k].args, NULL};
+  return k < INITIALIZERS;
 }
 
 bool initializer_exists(const char *name) {

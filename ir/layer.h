@@ -38,7 +38,16 @@ struct layer_def {
   const char *name;  // "LSTM"
   const char *snake; // "lstm"
   const char *doc;   // one paragraph
-  const char *group; // "recurrent", "core", "pooling", "merging", "text", ...
+  // The reference, for `nlmc help` and docs/layers.md. Lines are parted by newlines.
+  // shapes: "(batch, time, features) -> (batch, units)    when": an extent is a number, the name of an
+  // argument or of anything else, which then means the same extent throughout, or a number times a name ("4
+  // units");
+  // "..." is any number of axes. tests/unit/test_layer_reference.c holds it against the examples.
+  // weights: "kernel (features, 4 units)    when", for all weights but those of inner layers; NULL: none.
+  const char *shapes, *weights;
+  const char *mask_doc; // for MASKS_CUSTOM, or more than the rule tells; NULL: the rule tells all
+  const char *differs;  // from Keras; NULL: in nothing
+  const char *group;    // "recurrent", "core", "pooling", "merging", "text", ...
   const arg_spec *args;
   const char *const *call_args; // names accepted when applied besides tensors; NULL-terminated or NULL
   // Names of the tensors by position, for layers that take them by name too (`query = x`); NULL-terminated or

@@ -12,7 +12,10 @@ typedef struct regularizer_def {
 } regularizer_def;
 
 #define STRENGTH(what, standard)                                                                             \
-  { .name = what, .kinds = ARG_FLOAT, .default_text = standard, .min = 0, .max = INFINITY }
+  {                                                                                                          \
+    .name = what, .kinds = ARG_FLOAT, .default_text = standard, .min = 0, .max = INFINITY,                   \
+    .doc = "weight of the term"                                                                              \
+  }
 static const arg_spec l1_args[] = {STRENGTH("l1", "0.01"), {0}};
 static const arg_spec l2_args[] = {STRENGTH("l2", "0.01"), {0}};
 static const arg_spec both_args[] = {STRENGTH("l1", "0.0"), STRENGTH("l2", "0.0"), {0}};
@@ -45,6 +48,23 @@ const constraint_def constraint_table[] = {
     {"unit_norm", "UnitNorm", "norms of 1", unit_args},
     {"non_neg", "NonNeg", "no negative numbers", no_args},
     {0}};
+
+bool regularizer_entry(size_t k, registry_entry *out) {
+  static const char *const docs[] = {"sum of the absolute values, times l1", "sum of the squares, times l2",
+                                     "both sums, each with its weight"};
+  enum { N = sizeof docs / sizeof *docs };
+  if (k < N)
+    *out = (registry_entry){regularizers[k].name, regularizers[k].class_name, docs[k], regularizers[k].args,
+                            NULL};
+  return k < N;
+}
+
+bool constraint_entry(size_t k, registry_entry *out) {
+  const constraint_def *def = &constraint_table[k];
+  if (def->name)
+    *out = (registry_entry){def->name, def->class_name, def->doc, def->args, NULL};
+  return def->name != NULL;
+}
 
 // ---- binding
 

@@ -4,6 +4,7 @@
 // argument kernel_initializer, it has kernel_regularizer and kernel_constraint too. A regularizer is a term
 // of the loss; a constraint is applied by the runtime after each step (runtime/optim/constraint.h).
 #include "ir/layer.h"
+#include "ir/train.h"
 
 typedef struct constraint_def {
   const char *name;       // "max_norm"
@@ -12,6 +13,10 @@ typedef struct constraint_def {
   const arg_spec *args;
 } constraint_def;
 extern const constraint_def constraint_table[]; // ended by name == NULL
+
+// Entry k for `nlmc help`; false behind the last one (k at most one past it).
+bool regularizer_entry(size_t k, registry_entry *out);
+bool constraint_entry(size_t k, registry_entry *out);
 
 // Appends the arguments to `to` (room for two for each of the layer's own, one more, and the end).
 void regularization_args(arena *mem, const layer_def *def, arg_spec *to);

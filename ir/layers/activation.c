@@ -29,6 +29,7 @@ const layer_def activation_layer = {
     .name = "Activation",
     .snake = "activation",
     .doc = "Applies an activation to every element (softmax and log_softmax: along the last axis).",
+    .shapes = "(batch, ...) -> (batch, ...)",
     .group = "core",
     .args = args,
     .min_inputs = 1,

@@ -25,6 +25,8 @@ const layer_def add_layer = {
     .name = "Add",
     .snake = "add",
     .doc = "Sum of tensors, element by element; `a + b`.",
+    .shapes = "(batch, ...), (batch, ...) -> (batch, ...)    any number of tensors; extents of 1, and axes "
+              "missing in front, are repeated",
     .group = "merging",
     .args = args,
     .min_inputs = 2,

@@ -51,6 +51,16 @@ const layer_def additive_attention_layer = {
     .doc =
         "Bahdanau's attention: scores are the sum over features of scale * tanh(query + key). Keys that are "
         "masked do not count; without any key the result is zeros.",
+    .shapes = "(batch, queries, features), (batch, steps, values) -> (batch, queries, values)    query, "
+              "value; key is value unless given\n"
+              "(batch, queries, features), (batch, steps, values), (batch, steps, features) -> (batch, "
+              "queries, values)    query, value, key\n"
+              "(batch, queries, features), (batch, steps, values) -> (batch, queries, values), (batch, "
+              "queries, steps)    return_attention_scores = true",
+    .weights = "scale (features)    with use_scale",
+    .mask_doc = "Masked keys (a mask on value, or on key) take no part. The result has the query's mask, and "
+                "zeros at the query's masked steps.",
+    .differs = "A query whose keys are all masked gives zeros, where Keras gives the mean of padding.",
     .group = "attention",
     .args = args,
     .call_args = attention_call_args,

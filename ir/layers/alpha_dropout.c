@@ -37,6 +37,7 @@ const layer_def alpha_dropout_layer = {
     .name = "AlphaDropout",
     .snake = "alpha_dropout",
     .doc = "Dropout that keeps mean and deviation behind selu; in prediction, nothing.",
+    .shapes = "(batch, ...) -> (batch, ...)",
     .group = "core",
     .args = args,
     .min_inputs = 1,

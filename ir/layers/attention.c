@@ -82,6 +82,17 @@ const layer_def attention_layer = {
     .doc = "For each step of the query, the mean of the values, weighted by the softmax of query times key. "
            "Keys "
            "that are masked do not count; without any key the result is zeros.",
+    .shapes = "(batch, queries, features), (batch, steps, values) -> (batch, queries, values)    query, "
+              "value; key is value unless given\n"
+              "(batch, queries, features), (batch, steps, values), (batch, steps, features) -> (batch, "
+              "queries, values)    query, value, key\n"
+              "(batch, queries, features), (batch, steps, values) -> (batch, queries, values), (batch, "
+              "queries, steps)    return_attention_scores = true",
+    .weights = "scale ()    with use_scale\n"
+               "concat_score_weight ()    with score_mode = concat",
+    .mask_doc = "Masked keys (a mask on value, or on key) take no part. The result has the query's mask, and "
+                "zeros at the query's masked steps.",
+    .differs = "A query whose keys are all masked gives zeros, where Keras gives the mean of padding.",
     .group = "attention",
     .args = args,
     .call_args = attention_call_args,

@@ -12,6 +12,9 @@ const layer_def average_pooling1d_layer = {
     .name = "AveragePooling1D",
     .snake = "average_pooling1d",
     .doc = "Mean of each feature over windows along the time axis; padding does not count.",
+    .shapes = "(batch, time, features) -> (batch, new_time, features)    padding = valid: (time - pool_size) "
+              "// strides + 1 steps; same: (time - 1) // strides + 1",
+    .differs = "data_format is channels_last only.",
     .group = "pooling",
     .args = args,
     .min_inputs = 1,

@@ -12,6 +12,9 @@ const layer_def average_pooling2d_layer = {
     .name = "AveragePooling2D",
     .snake = "average_pooling2d",
     .doc = "Mean of each feature over windows of height and width; padding does not count.",
+    .shapes = "(batch, height, width, channels) -> (batch, new_height, new_width, channels)    extents as "
+              "MaxPooling1D's steps, along each axis",
+    .differs = "data_format is channels_last only.",
     .group = "pooling",
     .args = args,
     .min_inputs = 1,

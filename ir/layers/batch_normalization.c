@@ -143,6 +143,14 @@ const layer_def batch_normalization_layer = {
     .doc = "Each feature less its mean, divided by its deviation: of the batch in training (valid steps "
            "only), of moving "
            "averages in prediction and where trainable = false.",
+    .shapes = "(batch, ..., features) -> (batch, ..., features)\n"
+              "(batch, features, ...) -> (batch, features, ...)    axis = 1",
+    .weights = "gamma (features)    with scale\n"
+               "beta (features)    with center\n"
+               "moving_mean (features)    moved by training, by no gradient\n"
+               "moving_variance (features)",
+    .mask_doc = "Passed on; masked steps do not count in the batch's mean and variance.",
+    .differs = "synchronized and renorm are not there.",
     .group = "normalization",
     .args = args,
     .min_inputs = 1,

@@ -179,7 +179,23 @@ static const char *const examples[] = {
 const layer_def bidirectional_layer = {
     .name = "Bidirectional",
     .snake = "bidirectional",
-    .doc = "Runs a recurrent layer over the sequence in both directions and merges the two outputs.",
+    .doc = "Runs a recurrent layer over the sequence in both directions and merges the two outputs. The "
+           "backward direction's outputs stand in the order of the input. The weights are those of the "
+           "layer, twice: `<name>/forward/kernel`, `<name>/backward/kernel` and so on.",
+    .shapes =
+        "(batch, time, features) -> (batch, 2 units)    merge_mode = concat\n"
+        "(batch, time, features) -> (batch, units)    merge_mode = sum, mul or ave\n"
+        "(batch, time, features) -> (batch, units), (batch, units)    merge_mode = none\n"
+        "(batch, time, features) -> (batch, time, 2 units)    return_sequences = true; merge_mode as above\n"
+        "(batch, time, features) -> (batch, time, units)\n"
+        "(batch, time, features) -> (batch, time, units), (batch, time, units)\n"
+        "(batch, time, features) -> (batch, merged), (batch, states)    return_state = true: the states of "
+        "both directions follow\n"
+        "(batch, time, features) -> (batch, time, merged), (batch, states)",
+    .mask_doc = "Both directions skip masked steps, the backward one from the end; with return_sequences, "
+                "masked steps are zeros and the result has the input's mask, else none.",
+    .differs = "A mask counts beside initial_state too; a row without a valid step gives zeros and keeps the "
+               "states it was given. With a backward_layer of another size, the shape shown is the true one.",
     .group = "recurrent",
     .args = args,
     .call_args = recurrent_call_args,

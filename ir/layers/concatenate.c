@@ -147,6 +147,10 @@ const layer_def concatenate_layer = {
     .name = "Concatenate",
     .snake = "concatenate",
     .doc = "Joins tensors along an axis, the last one if none is named.",
+    .shapes = "(batch, ..., a), (batch, ..., b) -> (batch, ..., total)    the other extents must agree\n"
+              "(batch, a, ...), (batch, b, ...) -> (batch, total, ...)    axis = 1",
+    .mask_doc = "A step of the result is masked where it is masked in every tensor that has a mask; tensors "
+                "without one count as valid. Joined along the time axis, the masks are joined.",
     .group = "merging",
     .args = args,
     .min_inputs = 1,

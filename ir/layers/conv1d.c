@@ -42,6 +42,12 @@ const layer_def conv1d_layer = {
     .snake = "conv1d",
     .doc = "Convolution along the time axis: every output step is a product of the steps in a window with "
            "the kernel (size, features, filters).",
+    .shapes =
+        "(batch, time, features) -> (batch, new_time, filters)    padding = valid: (time - dilation_rate * "
+        "(kernel_size - 1) - 1) // strides + 1 steps; same and causal: (time - 1) // strides + 1",
+    .weights = "kernel (kernel_size, features / groups, filters)\n"
+               "bias (filters)    with use_bias",
+    .differs = "data_format is channels_last only.",
     .group = "convolution",
     .args = args,
     .min_inputs = 1,

@@ -119,6 +119,11 @@ const layer_def conv1d_transpose_layer = {
     .doc = "Convolution the other way: every input step adds a window of outputs; strides make the sequence "
            "longer. The "
            "kernel is (size, filters, features).",
+    .shapes = "(batch, time, features) -> (batch, new_time, filters)    padding = same: time * strides "
+              "steps; valid: time * strides + max(kernel_size - strides, 0)",
+    .weights = "kernel (kernel_size, filters, features)\n"
+               "bias (filters)    with use_bias",
+    .differs = "data_format is channels_last only.",
     .group = "convolution",
     .args = args,
     .min_inputs = 1,

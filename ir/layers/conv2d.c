@@ -35,6 +35,11 @@ const layer_def conv2d_layer = {
     .name = "Conv2D",
     .snake = "conv2d",
     .doc = "Convolution over height and width, with a kernel (height, width, channels, filters).",
+    .shapes = "(batch, height, width, channels) -> (batch, new_height, new_width, filters)    extents as "
+              "Conv1D's steps, along each axis",
+    .weights = "kernel (kernel_height, kernel_width, channels / groups, filters)\n"
+               "bias (filters)    with use_bias",
+    .differs = "data_format is channels_last only.",
     .group = "convolution",
     .args = args,
     .min_inputs = 1,

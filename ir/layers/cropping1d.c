@@ -46,6 +46,8 @@ const layer_def cropping1d_layer = {
     .name = "Cropping1D",
     .snake = "cropping1d",
     .doc = "Takes steps away at the ends of the time axis.",
+    .shapes =
+        "(batch, time, features) -> (batch, new_time, features)    time less the steps cropped on both sides",
     .group = "reshaping",
     .args = args,
     .min_inputs = 1,

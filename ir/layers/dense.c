@@ -76,6 +76,11 @@ const layer_def dense_layer = {
     .name = "Dense",
     .snake = "dense",
     .doc = "activation(x W + b) over the last axis; every step of a sequence by itself.",
+    .shapes = "(batch, ..., features) -> (batch, ..., units)",
+    .weights = "kernel (features, units)\n"
+               "bias (units)    with use_bias",
+    .mask_doc = "The result has the input's mask; of (batch, features), where steps themselves are the "
+                "features, it is destroyed with a warning.",
     .group = "core",
     .args = args,
     .min_inputs = 1,

@@ -26,6 +26,10 @@ const layer_def depthwise_conv1d_layer = {
     .snake = "depthwise_conv1d",
     .doc = "Convolution of every feature by itself along the time axis; feature c gives outputs c * "
            "depth_multiplier and the next.",
+    .shapes = "(batch, time, features) -> (batch, new_time, depth_multiplier features)    steps as Conv1D's",
+    .weights = "kernel (kernel_size, features, depth_multiplier)\n"
+               "bias (depth_multiplier features)    with use_bias",
+    .differs = "data_format is channels_last only.",
     .group = "convolution",
     .args = args,
     .min_inputs = 1,

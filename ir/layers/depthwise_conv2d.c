@@ -25,6 +25,11 @@ const layer_def depthwise_conv2d_layer = {
     .name = "DepthwiseConv2D",
     .snake = "depthwise_conv2d",
     .doc = "Convolution of every channel by itself over height and width.",
+    .shapes = "(batch, height, width, channels) -> (batch, new_height, new_width, depth_multiplier channels) "
+              "   extents as Conv1D's steps",
+    .weights = "kernel (kernel_height, kernel_width, channels, depth_multiplier)\n"
+               "bias (depth_multiplier channels)    with use_bias",
+    .differs = "data_format is channels_last only.",
     .group = "convolution",
     .args = args,
     .min_inputs = 1,

@@ -114,6 +114,8 @@ const layer_def dot_layer = {
     .name = "Dot",
     .snake = "dot",
     .doc = "Products of two tensors summed over an axis of each, example by example.",
+    .shapes = "(batch, ...), (batch, ...) -> (batch, ...rest)    the extents that are left of both; (batch, "
+              "1) if none is",
     .group = "merging",
     .args = args,
     .min_inputs = 2,

@@ -70,6 +70,8 @@ const layer_def dropout_layer = {
     .snake = "dropout",
     .doc = "In training, sets a share of the elements to 0 and divides the others by 1 - rate; in "
            "prediction, nothing. In a user's cell, the mask of an example is the same at every step.",
+    .shapes = "(batch, ...) -> (batch, ...)",
+    .differs = "noise_shape is not there; SpatialDropout1D drops whole features.",
     .group = "core",
     .args = args,
     .min_inputs = 1,

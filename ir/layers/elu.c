@@ -31,6 +31,7 @@ const layer_def elu_layer = {
     .name = "ELU",
     .snake = "elu",
     .doc = "x where it is positive, else alpha (e^x - 1).",
+    .shapes = "(batch, ...) -> (batch, ...)",
     .group = "activation",
     .args = args,
     .min_inputs = 1,

@@ -59,7 +59,13 @@ static const char *const examples[] = {
 const layer_def embedding_layer = {
     .name = "Embedding",
     .snake = "embedding",
-    .doc = "A table of vectors, one row a word: (batch, time) word numbers become (batch, time, output_dim).",
+    .doc = "A table of vectors, one row a word: (batch, time) word numbers become (batch, time, output_dim). "
+           "In training, only the rows of the words that occur are touched.",
+    .shapes = "(batch, ...) -> (batch, ..., output_dim)",
+    .weights = "embeddings (input_dim, output_dim)",
+    .mask_doc = "With mask_zero = true, steps of id 0 are masked in the result; without, it has no mask.",
+    .differs = "An id outside the table is an error that names input, row and step. weights is the path of a "
+               "file (.vec, .txt, .npy, safetensors), not an array.",
     .group = "core",
     .args = args,
     .min_inputs = 1,

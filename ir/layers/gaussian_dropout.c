@@ -33,6 +33,7 @@ const layer_def gaussian_dropout_layer = {
     .name = "GaussianDropout",
     .snake = "gaussian_dropout",
     .doc = "In training, multiplies by normal noise of mean 1; in prediction, nothing.",
+    .shapes = "(batch, ...) -> (batch, ...)",
     .group = "core",
     .args = args,
     .min_inputs = 1,

@@ -28,6 +28,7 @@ const layer_def gaussian_noise_layer = {
     .name = "GaussianNoise",
     .snake = "gaussian_noise",
     .doc = "In training, adds normal noise of mean 0; in prediction, nothing.",
+    .shapes = "(batch, ...) -> (batch, ...)",
     .group = "core",
     .args = args,
     .min_inputs = 1,

@@ -38,6 +38,10 @@ const layer_def global_average_pooling1d_layer = {
     .name = "GlobalAveragePooling1D",
     .snake = "global_average_pooling1d",
     .doc = "Mean over the time axis; masked steps do not count, and a row without a valid step gives zeros.",
+    .shapes = "(batch, time, features) -> (batch, features)\n"
+              "(batch, time, features) -> (batch, 1, features)    keepdims = true",
+    .differs =
+        "A row without a valid step gives zeros, where Keras gives NaN. data_format is channels_last only.",
     .group = "pooling",
     .args = global_pooling_args,
     .min_inputs = 1,

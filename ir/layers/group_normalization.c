@@ -107,6 +107,10 @@ const layer_def group_normalization_layer = {
     .snake = "group_normalization",
     .doc = "The features of each group, over all places of an example, less their mean, divided by their "
            "deviation.",
+    .shapes = "(batch, ..., features) -> (batch, ..., features)\n"
+              "(batch, features, ...) -> (batch, features, ...)    axis = 1",
+    .weights = "gamma (features)    with scale\n"
+               "beta (features)    with center",
     .group = "normalization",
     .args = args,
     .min_inputs = 1,

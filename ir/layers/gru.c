@@ -126,6 +126,20 @@ const layer_def gru_layer = {
     .doc = "Gated recurrent unit, gates in the order update, reset, candidate: h = z h + (1 - z) tanh(..). "
            "Gives the last "
            "output (batch, units), or every step's with return_sequences. Masked steps are skipped.",
+    .shapes = "(batch, time, features) -> (batch, units)\n"
+              "(batch, time, features) -> (batch, time, units)    return_sequences = true\n"
+              "(batch, time, features) -> (batch, units), (batch, units)    return_state = true\n"
+              "(batch, time, features) -> (batch, time, units), (batch, units)    return_sequences and "
+              "return_state",
+    .weights = "kernel (features, 3 units)    gates in the order update, reset, candidate\n"
+               "recurrent_kernel (units, 3 units)\n"
+               "bias (2, 3 units)    with use_bias: of the input, and of the recurrent product\n"
+               "bias (3 units)    with use_bias and reset_after = false",
+    .mask_doc = "Masked steps are skipped: the states stay as they are, and with return_sequences the output "
+                "stands still (zeros before the first valid step). The result has the input's mask with "
+                "return_sequences, else none.",
+    .differs = "A mask counts beside initial_state too; a row without a valid step gives zeros and keeps the "
+               "states it was given.",
     .group = "recurrent",
     .args = args,
     .call_args = recurrent_call_args,
@@ -152,6 +166,12 @@ const layer_def gru_cell_layer = {
     .snake = "gru_cell",
     .doc = "One step of GRU, to be given to RNN: gates in the order update, reset, candidate; h = z h + (1 - "
            "z) tanh(..).",
+    .shapes = "-> (batch, units)    of each step; given to RNN, not applied",
+    .weights = "kernel (features, 3 units)    gates in the order update, reset, candidate\n"
+               "recurrent_kernel (units, 3 units)\n"
+               "bias (2, 3 units)    with use_bias: of the input, and of the recurrent product\n"
+               "bias (3 units)    with use_bias and reset_after = false",
+    .differs = "A cell is not applied by itself: RNN(cell) runs it.",
     .group = "cells",
     .args = cell_args,
     .min_inputs = 1,

@@ -21,6 +21,7 @@ const layer_def identity_layer = {
     .name = "Identity",
     .snake = "identity",
     .doc = "Its input, unchanged.",
+    .shapes = "(batch, ...) -> (batch, ...)",
     .group = "core",
     .args = args,
     .min_inputs = 1,

@@ -16,6 +16,9 @@ const layer_def input_layer = {
     .doc = "An input of the model, written `input name: type[dimensions]`; the batch axis is implicit. "
            "Types: float, int "
            "(word numbers), text.",
+    .shapes = "-> (batch, ...)",
+    .mask_doc = "There is none; Embedding, OneHot and Masking make masks.",
+    .differs = "Written `input NAME: TYPE[EXTENTS]` instead of called.",
     .group = "core",
     .args = args,
     .masks = MASKS_CUSTOM,

@@ -70,6 +70,12 @@ const layer_def layer_normalization_layer = {
     .name = "LayerNormalization",
     .snake = "layer_normalization",
     .doc = "The elements of each step less their mean, divided by their deviation, times gamma plus beta.",
+    .shapes = "(batch, ..., features) -> (batch, ..., features)",
+    .weights = "gamma (features)    with scale\n"
+               "beta (features)    with center\n"
+               "gamma (...axes)    several axes: their extents; beta alike\n"
+               "beta (...axes)",
+    .differs = "rms_scaling is RMSNormalization.",
     .group = "normalization",
     .args = args,
     .min_inputs = 1,

@@ -30,6 +30,7 @@ const layer_def leaky_relu_layer = {
     .name = "LeakyReLU",
     .snake = "leaky_relu",
     .doc = "x where it is positive, else negative_slope x.",
+    .shapes = "(batch, ...) -> (batch, ...)",
     .group = "activation",
     .args = args,
     .min_inputs = 1,

@@ -108,6 +108,20 @@ const layer_def lstm_layer = {
            "= o tanh(c). "
            "Gives the last output (batch, units), or every step's with return_sequences. Masked steps are "
            "skipped.",
+    .shapes =
+        "(batch, time, features) -> (batch, units)\n"
+        "(batch, time, features) -> (batch, time, units)    return_sequences = true\n"
+        "(batch, time, features) -> (batch, units), (batch, units), (batch, units)    return_state = true\n"
+        "(batch, time, features) -> (batch, time, units), (batch, units), (batch, units)    return_sequences "
+        "and return_state",
+    .weights = "kernel (features, 4 units)    gates in the order input, forget, cell, output\n"
+               "recurrent_kernel (units, 4 units)\n"
+               "bias (4 units)    with use_bias; unit_forget_bias starts the second quarter at 1",
+    .mask_doc = "Masked steps are skipped: the states stay as they are, and with return_sequences the output "
+                "stands still (zeros before the first valid step). The result has the input's mask with "
+                "return_sequences, else none.",
+    .differs = "A mask counts beside initial_state too; a row without a valid step gives zeros and keeps the "
+               "states it was given.",
     .group = "recurrent",
     .args = args,
     .call_args = recurrent_call_args,
@@ -133,6 +147,11 @@ const layer_def lstm_cell_layer = {
     .snake = "lstm_cell",
     .doc = "One step of LSTM, to be given to RNN: gates in the order input, forget, cell, output; c = f c + "
            "i tanh(..), h = o tanh(c).",
+    .shapes = "-> (batch, units)    of each step; given to RNN, not applied",
+    .weights = "kernel (features, 4 units)    gates in the order input, forget, cell, output\n"
+               "recurrent_kernel (units, 4 units)\n"
+               "bias (4 units)    with use_bias; unit_forget_bias starts the second quarter at 1",
+    .differs = "A cell is not applied by itself: RNN(cell) runs it.",
     .group = "cells",
     .args = cell_args,
     .min_inputs = 1,

@@ -13,6 +13,9 @@ const layer_def max_pooling1d_layer = {
     .name = "MaxPooling1D",
     .snake = "max_pooling1d",
     .doc = "Largest value of each feature over windows along the time axis.",
+    .shapes = "(batch, time, features) -> (batch, new_time, features)    padding = valid: (time - pool_size) "
+              "// strides + 1 steps; same: (time - 1) // strides + 1",
+    .differs = "data_format is channels_last only.",
     .group = "pooling",
     .args = args,
     .min_inputs = 1,

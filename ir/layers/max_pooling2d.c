@@ -11,6 +11,9 @@ const layer_def max_pooling2d_layer = {
     .name = "MaxPooling2D",
     .snake = "max_pooling2d",
     .doc = "Largest value of each feature over windows of height and width.",
+    .shapes = "(batch, height, width, channels) -> (batch, new_height, new_width, channels)    extents as "
+              "MaxPooling1D's steps, along each axis",
+    .differs = "data_format is channels_last only.",
     .group = "pooling",
     .args = args,
     .min_inputs = 1,

@@ -25,6 +25,8 @@ const layer_def maximum_layer = {
     .name = "Maximum",
     .snake = "maximum",
     .doc = "Largest of tensors, element by element.",
+    .shapes = "(batch, ...), (batch, ...) -> (batch, ...)    any number of tensors; extents of 1, and axes "
+              "missing in front, are repeated",
     .group = "merging",
     .args = args,
     .min_inputs = 2,

@@ -25,6 +25,8 @@ const layer_def minimum_layer = {
     .name = "Minimum",
     .snake = "minimum",
     .doc = "Smallest of tensors, element by element.",
+    .shapes = "(batch, ...), (batch, ...) -> (batch, ...)    any number of tensors; extents of 1, and axes "
+              "missing in front, are repeated",
     .group = "merging",
     .args = args,
     .min_inputs = 2,

@@ -206,6 +206,26 @@ const layer_def multi_head_attention_layer = {
            "scaled by 1 "
            "/ sqrt(key_dim). Masked keys do not count; a query without any key gets zeros before the last "
            "projection.",
+    .shapes = "(batch, queries, features), (batch, steps, values) -> (batch, queries, features)    "
+              "output_shape instead of features if given\n"
+              "(batch, queries, features), (batch, steps, values) -> (batch, queries, output_shape)\n"
+              "(batch, queries, features), (batch, steps, values), (batch, steps, keys) -> (batch, queries, "
+              "out)    query, value, key\n"
+              "(batch, queries, features), (batch, steps, values) -> (batch, queries, out), (batch, "
+              "num_heads, queries, steps)    return_attention_scores = true",
+    .weights =
+        "query/kernel (features, num_heads, key_dim)\n"
+        "query/bias (num_heads, key_dim)    with use_bias, as all biases\n"
+        "key/kernel (keys, num_heads, key_dim)    keys: features of the key, which is value unless given\n"
+        "key/bias (num_heads, key_dim)\n"
+        "value/kernel (values, num_heads, head_values)    head_values: value_dim, or key_dim\n"
+        "value/bias (num_heads, head_values)\n"
+        "attention_output/kernel (num_heads, head_values, out)\n"
+        "attention_output/bias (out)",
+    .mask_doc = "Masked keys take no part, nor those that attention_mask (batch, queries, steps) or "
+                "use_causal_mask rule out. The result has the query's mask.",
+    .differs = "A query whose keys are all masked gives zeros, where Keras gives the mean of padding. "
+               "attention_axes is none only.",
     .group = "attention",
     .args = args,
     .call_args = call_args,

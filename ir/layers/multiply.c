@@ -25,6 +25,8 @@ const layer_def multiply_layer = {
     .name = "Multiply",
     .snake = "multiply",
     .doc = "Product of tensors, element by element; `a * b`.",
+    .shapes = "(batch, ...), (batch, ...) -> (batch, ...)    any number of tensors; extents of 1, and axes "
+              "missing in front, are repeated",
     .group = "merging",
     .args = args,
     .min_inputs = 2,

@@ -36,6 +36,10 @@ const layer_def one_hot_layer = {
     .doc = "Word numbers as vectors with a single one: (batch, time) becomes (batch, time, depth), without "
            "ever being stored "
            "that wide.",
+    .shapes = "(batch, ...) -> (batch, ..., depth)",
+    .mask_doc = "With mask_zero = true, steps of id 0 are masked in the result; without, it has no mask.",
+    .differs = "Keras writes CategoryEncoding(output_mode = \"one_hot\"), which makes no mask. An id outside "
+               "the table is an error that names input, row and step.",
     .group = "core",
     .args = args,
     .min_inputs = 1,

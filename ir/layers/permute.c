@@ -50,6 +50,7 @@ const layer_def permute_layer = {
     .snake = "permute",
     .doc = "The axes behind the batch in another order: dims = [2, 1] exchanges the first two, which are 1 "
            "and 2.",
+    .shapes = "(batch, ...) -> (batch, ...permuted)    the same extents in the order dims",
     .group = "reshaping",
     .args = args,
     .min_inputs = 1,

@@ -108,6 +108,12 @@ const layer_def positional_embedding_layer = {
     .doc = "The sum of two learned vectors: the word's and its step's. A longer sequence than "
            "sequence_length is an "
            "error.",
+    .shapes = "(batch, time) -> (batch, time, output_dim)",
+    .weights = "token_embeddings (input_dim, output_dim)\n"
+               "position_embeddings (sequence_length, output_dim)",
+    .mask_doc = "With mask_zero = true, steps of id 0 are masked in the result; without, it has no mask.",
+    .differs =
+        "Keras itself has none; it is the layer of its text examples (KerasHub's TokenAndPositionEmbedding).",
     .group = "attention",
     .args = args,
     .min_inputs = 1,

@@ -95,6 +95,9 @@ const layer_def prelu_layer = {
     .name = "PReLU",
     .snake = "prelu",
     .doc = "x where it is positive, else a learned slope times x.",
+    .shapes = "(batch, ...) -> (batch, ...)",
+    .weights = "alpha (...)    one slope for each element of an example\n"
+               "alpha (...slopes)    shared_axes: 1 along these",
     .group = "activation",
     .args = args,
     .min_inputs = 1,

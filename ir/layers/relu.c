@@ -54,6 +54,7 @@ const layer_def relu_layer = {
     .name = "ReLU",
     .snake = "relu",
     .doc = "x above the threshold, cut at max_value; below it negative_slope (x - threshold).",
+    .shapes = "(batch, ...) -> (batch, ...)",
     .group = "activation",
     .args = args,
     .min_inputs = 1,

@@ -26,6 +26,7 @@ const layer_def repeat_vector_layer = {
     .name = "RepeatVector",
     .snake = "repeat_vector",
     .doc = "A vector at each of n steps: (batch, features) becomes (batch, n, features).",
+    .shapes = "(batch, features) -> (batch, n, features)",
     .group = "reshaping",
     .args = args,
     .min_inputs = 1,

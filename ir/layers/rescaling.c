@@ -30,6 +30,7 @@ const layer_def rescaling_layer = {
     .name = "Rescaling",
     .snake = "rescaling",
     .doc = "x scale + offset.",
+    .shapes = "(batch, ...) -> (batch, ...)",
     .group = "preprocessing",
     .args = args,
     .min_inputs = 1,

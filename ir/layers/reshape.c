@@ -79,6 +79,7 @@ const layer_def reshape_layer = {
     .name = "Reshape",
     .snake = "reshape",
     .doc = "The same elements in another shape; one extent may be -1, which takes what is left.",
+    .shapes = "(batch, ...) -> (batch, ...target)    target is target_shape",
     .group = "reshaping",
     .args = args,
     .min_inputs = 1,

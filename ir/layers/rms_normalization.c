@@ -48,6 +48,9 @@ const layer_def rms_normalization_layer = {
     .name = "RMSNormalization",
     .snake = "rms_normalization",
     .doc = "x divided by the root of its mean square, times a learned scale.",
+    .shapes = "(batch, ..., features) -> (batch, ..., features)",
+    .weights = "scale (features)\n"
+               "scale (...axes)    several axes: their extents",
     .group = "normalization",
     .args = args,
     .min_inputs = 1,

@@ -42,6 +42,17 @@ const layer_def rnn_layer = {
            "return_sequences. Masked steps are skipped. Each RNN, and each direction of a Bidirectional, has "
            "weights "
            "of its own, also when they are made of one cell bound to a name.",
+    .shapes = "(batch, time, features) -> (batch, units)\n"
+              "(batch, time, features) -> (batch, time, units)    return_sequences = true\n"
+              "(batch, time, features) -> (batch, units), (batch, state)    return_state = true: every state "
+              "of the cell follows\n"
+              "(batch, time, features) -> (batch, time, units), (batch, state), (batch, next_state)    both",
+    .mask_doc = "Masked steps are skipped: the states stay as they are, and with return_sequences the output "
+                "stands still (zeros before the first valid step). The result has the input's mask with "
+                "return_sequences, else none. zero_output_for_mask puts zeros at masked steps instead.",
+    .differs =
+        "A mask counts beside initial_state too; a row without a valid step gives zeros and keeps the states "
+        "it was given. A list of cells is a stack; cells may be written in the language (`cell`).",
     .group = "recurrent",
     .args = args,
     .call_args = recurrent_call_args,

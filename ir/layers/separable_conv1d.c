@@ -27,6 +27,11 @@ const layer_def separable_conv1d_layer = {
     .name = "SeparableConv1D",
     .snake = "separable_conv1d",
     .doc = "A depthwise convolution, then a product over the features of each step.",
+    .shapes = "(batch, time, features) -> (batch, new_time, filters)    steps as Conv1D's",
+    .weights = "depthwise_kernel (kernel_size, features, depth_multiplier)\n"
+               "pointwise_kernel (1, depth_multiplier features, filters)\n"
+               "bias (filters)    with use_bias",
+    .differs = "data_format is channels_last only.",
     .group = "convolution",
     .args = args,
     .min_inputs = 1,

@@ -27,6 +27,12 @@ const layer_def separable_conv2d_layer = {
     .name = "SeparableConv2D",
     .snake = "separable_conv2d",
     .doc = "A depthwise convolution over height and width, then a product over the channels of each place.",
+    .shapes = "(batch, height, width, channels) -> (batch, new_height, new_width, filters)    extents as "
+              "Conv1D's steps",
+    .weights = "depthwise_kernel (kernel_height, kernel_width, channels, depth_multiplier)\n"
+               "pointwise_kernel (1, 1, depth_multiplier channels, filters)\n"
+               "bias (filters)    with use_bias",
+    .differs = "data_format is channels_last only.",
     .group = "convolution",
     .args = args,
     .min_inputs = 1,

@@ -62,6 +62,19 @@ const layer_def simple_rnn_layer = {
     .doc = "Fully connected recurrence: h = activation(x W + b + h U). Gives the last output (batch, units), "
            "or every "
            "step's with return_sequences. Masked steps are skipped.",
+    .shapes = "(batch, time, features) -> (batch, units)\n"
+              "(batch, time, features) -> (batch, time, units)    return_sequences = true\n"
+              "(batch, time, features) -> (batch, units), (batch, units)    return_state = true\n"
+              "(batch, time, features) -> (batch, time, units), (batch, units)    return_sequences and "
+              "return_state",
+    .weights = "kernel (features, units)\n"
+               "recurrent_kernel (units, units)\n"
+               "bias (units)    with use_bias",
+    .mask_doc = "Masked steps are skipped: the states stay as they are, and with return_sequences the output "
+                "stands still (zeros before the first valid step). The result has the input's mask with "
+                "return_sequences, else none.",
+    .differs = "A mask counts beside initial_state too; a row without a valid step gives zeros and keeps the "
+               "states it was given.",
     .group = "recurrent",
     .args = args,
     .call_args = recurrent_call_args,
@@ -86,6 +99,11 @@ const layer_def simple_rnn_cell_layer = {
     .name = "SimpleRNNCell",
     .snake = "simple_rnn_cell",
     .doc = "One step of SimpleRNN, to be given to RNN: h = tanh(x W + h U + b).",
+    .shapes = "-> (batch, units)    of each step; given to RNN, not applied",
+    .weights = "kernel (features, units)\n"
+               "recurrent_kernel (units, units)\n"
+               "bias (units)    with use_bias",
+    .differs = "A cell is not applied by itself: RNN(cell) runs it.",
     .group = "cells",
     .args = cell_args,
     .min_inputs = 1,

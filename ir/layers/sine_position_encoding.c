@@ -64,6 +64,8 @@ const layer_def sine_position_encoding_layer = {
     .doc = "Fixed vectors of the steps' positions, sines and cosines of falling frequency, of the input's "
            "shape; to be "
            "added to it.",
+    .shapes = "(batch, time, features) -> (batch, time, features)",
+    .differs = "Keras itself has none; it is KerasHub's.",
     .group = "attention",
     .args = args,
     .min_inputs = 1,

@@ -77,6 +77,7 @@ const layer_def spatial_dropout1d_layer = {
     .name = "SpatialDropout1D",
     .snake = "spatial_dropout1d",
     .doc = "Dropout of whole features: in training, a feature is 0 at every step or at none.",
+    .shapes = "(batch, time, features) -> (batch, time, features)",
     .group = "core",
     .args = args,
     .min_inputs = 1,

@@ -105,6 +105,8 @@ const layer_def stacked_rnn_cells_layer = {
     .doc = "Cells one upon the other as one cell: at every step each reads the output of the one below. Its "
            "states "
            "are those of all cells, in order. RNN([a, b]) is RNN(StackedRNNCells([a, b])).",
+    .shapes = "-> (batch, units)    of each step; given to RNN, not applied",
+    .differs = "A cell is not applied by itself: RNN(cell) runs it.",
     .group = "cells",
     .args = args,
     .min_inputs = 1,

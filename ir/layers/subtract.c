@@ -25,6 +25,8 @@ const layer_def subtract_layer = {
     .name = "Subtract",
     .snake = "subtract",
     .doc = "Difference of two tensors, element by element; `a - b`.",
+    .shapes =
+        "(batch, ...), (batch, ...) -> (batch, ...)    extents of 1, and axes missing in front, are repeated",
     .group = "merging",
     .args = args,
     .min_inputs = 2,

@@ -167,6 +167,14 @@ const layer_def text_vectorization_layer = {
     .doc = "Turns text into word numbers: standardizes, splits, joins n-grams, looks tokens up in a "
            "vocabulary learned from "
            "the training texts. 0 is padding, 1 an unknown word, 2 the most frequent word.",
+    .shapes =
+        "(batch) -> (batch, time)    text in; time is that of the longest text, or output_sequence_length\n"
+        "(batch, words) -> (batch, words)    words given one by one (text[words])\n"
+        "(batch, words) -> (batch, words, characters)    split = character",
+    .mask_doc = "The numbers carry none; Embedding or OneHot with mask_zero = true makes it of the zeros "
+                "behind each text.",
+    .differs = "There is no adapt(): the vocabulary is counted on the training texts when training starts, "
+               "and travels in the weights file. Lowering and stripping know ASCII alone, as in Keras.",
     .group = "text",
     .args = args,
     .min_inputs = 1,

@@ -119,7 +119,12 @@ static const char *const examples[] = {
 const layer_def time_distributed_layer = {
     .name = "TimeDistributed",
     .snake = "time_distributed",
-    .doc = "Applies a layer to every step of a sequence, with the same weights.",
+    .doc = "Applies a layer to every step of a sequence, with the same weights. A Dense does so by itself; "
+           "layers that need a sequence (LSTM over the characters of every word) are wrapped.",
+    .shapes = "(batch, time, ...step) -> (batch, time, ...result)    where the layer inside makes (batch, "
+              "...result) of (batch, ...step)",
+    .mask_doc = "The result has the input's mask; a mask of the characters of words is used inside.",
+    .differs = "All steps are computed at once. The weights are those of the layer inside: `<name>/kernel`.",
     .group = "recurrent",
     .args = args,
     .min_inputs = 1,

@@ -45,6 +45,7 @@ const layer_def unit_normalization_layer = {
     .name = "UnitNormalization",
     .snake = "unit_normalization",
     .doc = "x divided by its length, the root of its sum of squares.",
+    .shapes = "(batch, ...) -> (batch, ...)",
     .group = "normalization",
     .args = args,
     .min_inputs = 1,

@@ -36,6 +36,7 @@ const layer_def up_sampling1d_layer = {
     .name = "UpSampling1D",
     .snake = "up_sampling1d",
     .doc = "Repeats every step.",
+    .shapes = "(batch, time, features) -> (batch, size time, features)",
     .group = "reshaping",
     .args = args,
     .min_inputs = 1,

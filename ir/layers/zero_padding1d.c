@@ -44,6 +44,9 @@ const layer_def zero_padding1d_layer = {
     .name = "ZeroPadding1D",
     .snake = "zero_padding1d",
     .doc = "Adds steps of zeros at the ends of the time axis.",
+    .shapes =
+        "(batch, time, features) -> (batch, new_time, features)    time and the steps added on both sides",
+    .differs = "data_format is channels_last only.",
     .group = "reshaping",
     .args = args,
     .min_inputs = 1,

@@ -11,6 +11,7 @@ layers=$(sed -n '/^Layers:/,$p' out | sed 's/^Layers://')
 for layer in $layers; do
   expect 0 help "$layer"
   says out Arguments
+  says out Shapes
   [ "$layer" = Input ] && continue
   says out Example
   sed '1,/^Example$/d' out >example.nlm
@@ -23,12 +24,13 @@ for command in build shapes emit check fmt help; do
   expect 0 $command --help
   cmp -s out by_help || fail "nlmc $command --help is nlmc help $command"
 done
-for list in optimizers losses metrics callbacks functions passes; do
+for list in optimizers losses metrics callbacks functions passes activations initializers regularizers constraints; do
   expect 0 help $list
   exists out
   is_empty err
 done
-for entry in Adam rmsprop binary_crossentropy BinaryCrossentropy accuracy EarlyStopping mean relu; do
+for entry in Adam rmsprop binary_crossentropy BinaryCrossentropy accuracy EarlyStopping mean relu \
+  GlorotUniform l2 MaxNorm; do
   expect 0 help $entry
   says out "$entry"
 done

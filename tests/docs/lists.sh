@@ -1,6 +1,7 @@
 #!/bin/sh
-# The lists of layers, functions and losses in docs/language.md are those of nlmc.
-# usage: lists.sh NLMC ROOT [--write]: with --write the page is brought up to date
+# The lists of layers, functions and losses in docs/language.md are those of nlmc, and docs/layers.md is what `nlmc help`
+# says of everything that has a name.
+# usage: lists.sh NLMC ROOT [--write]: with --write the pages are brought up to date
 . "$2/tests/cli/checks.inc"
 page=$root/docs/language.md
 wrap() { # one line of words to lines of the page
@@ -19,9 +20,34 @@ for list in layers functions losses; do
     skip && /<!-- end -->/ { skip = 0 }
     !skip { print }' page.md >new.md && mv new.md page.md
 done
+
+markdown() { # MODE, of the last command's output
+  awk -v MODE="$1" -f "$root/tests/docs/reference.awk" out
+}
+{
+  cat "$root/tests/docs/reference_head.md"
+  printf '\n## Layers\n'
+  for layer in $(tr -d ',.' <layers.list); do
+    expect 0 help "$layer"
+    markdown layer
+  done
+  for list in losses metrics optimizers schedules callbacks initializers regularizers constraints; do
+    printf '\n## %s\n' "$(echo $list | sed 's/^./\U&/')"
+    expect 0 help $list
+    markdown entries
+  done
+  for list in activations functions; do
+    printf '\n## %s\n\n| | |\n|---|---|\n' "$(echo $list | sed 's/^./\U&/')"
+    expect 0 help $list
+    markdown words
+  done
+} >reference.md
 if [ "${3:-}" = --write ]; then
   cp page.md "$page"
+  cp reference.md "$root/docs/layers.md"
   finish
 fi
 cmp -s page.md "$page" || { fail "docs/language.md: lists are out of date (lists.sh NLMC ROOT --write)" && diff "$page" page.md; }
+cmp -s reference.md "$root/docs/layers.md" ||
+  { fail "docs/layers.md is out of date (lists.sh NLMC ROOT --write)" && diff "$root/docs/layers.md" reference.md | head -40; }
 finish
