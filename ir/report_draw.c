@@ -1,5 +1,6 @@
 // The layer graph as SVG and as Graphviz input, with shapes and masks on the edges.
 #include "ir/report_layout.h"
+#include "support/markup.h"
 #include <string.h>
 
 // ---- texts of a node
@@ -106,16 +107,6 @@ void report_put_dot(const report *r, strbuf *out) {
 
 // ---- SVG
 
-static void put_xml_text(const char *text, strbuf *out) {
-  for (; *text; text++) {
-    const char *entity = *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '&' ? "&amp;" : NULL;
-    if (entity)
-      strbuf_puts(out, entity);
-    else
-      strbuf_putc(out, *text);
-  }
-}
-
 static double box_width(const report *r, const application *app) {
   strbuf lines[3] = {0};
   title_of(app, &lines[0]);
@@ -132,7 +123,7 @@ static double box_width(const report *r, const application *app) {
 
 static void put_text_line(double x, double y, const char *style, const char *text, strbuf *out) {
   strbuf_printf(out, "  <text x=\"%.1f\" y=\"%.1f\" class=\"%s\">", x, y, style);
-  put_xml_text(text, out);
+  markup_put_text(out, text);
   strbuf_puts(out, "</text>\n");
 }
 
@@ -212,7 +203,7 @@ void report_put_svg(const report *r, strbuf *out) {
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n"
       "  <title>",
       d.width, d.height, d.width, d.height);
-  put_xml_text(r->m->name, out);
+  markup_put_text(out, r->m->name);
   strbuf_puts(out, "</title>\n");
   strbuf_puts(out, svg_style);
   for (size_t i = 0; i < d.edges.len; i++)

@@ -1,5 +1,6 @@
 // check-data: what data holds, before anybody trains on it. Each DATA is a split of its own.
 #include "runtime/cli/cli.h"
+#include "runtime/train/facts.h"
 #include "runtime/train/prepare.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,56 +75,33 @@ static void put_labels(check *k, const data_column *c) {
 
 // ---- lengths
 
-static int by_size(const void *a, const void *b) {
-  size_t x = *(const size_t *)a, y = *(const size_t *)b;
-  return (x > y) - (x < y);
-}
-
 static void put_lengths(check *k, const model_pipeline *p, const data_column *ids) {
-  static const int percents[] = {50, 90, 95, 99};
-  size_t n = ids->rows, *lengths = xcalloc(n + 1, sizeof *lengths), empty = 0;
-  double sum = 0;
-  for (size_t r = 0; r < n; r++) {
-    lengths[r] = data_column_steps(ids, r);
-    sum += (double)lengths[r];
-    empty += lengths[r] == 0;
-  }
-  qsort(lengths, n, sizeof *lengths, by_size);
-  strbuf_printf(&k->out, "  tokens of %s: mean %.1f, shortest %zu", p->layer, n ? sum / (double)n : 0,
-                n ? lengths[0] : 0);
-  for (size_t j = 0; n && j < sizeof percents / sizeof *percents; j++)
-    strbuf_printf(&k->out, ", %d%% up to %zu", percents[j], lengths[(n - 1) * (size_t)percents[j] / 100]);
-  strbuf_printf(&k->out, ", longest %zu", n ? lengths[n - 1] : 0);
-  if (empty)
-    strbuf_printf(&k->out, "; %zu empty", empty);
   int64_t most = p->pipeline.output_sequence_length;
-  size_t cut = 0;
-  for (size_t r = 0; most && r < n; r++)
-    cut += lengths[r] > (size_t)most;
+  length_facts f = facts_lengths(ids, 0, ids->rows, most);
+  strbuf_printf(&k->out, "  tokens of %s: mean %.1f, shortest %zu", p->layer, f.mean, f.shortest);
+  for (int j = 0; f.rows && j < LENGTH_PERCENTS; j++)
+    strbuf_printf(&k->out, ", %d%% up to %zu", length_percents[j], f.up_to[j]);
+  strbuf_printf(&k->out, ", longest %zu", f.longest);
+  if (f.empty)
+    strbuf_printf(&k->out, "; %zu empty", f.empty);
   if (most)
-    strbuf_printf(&k->out, "; %zu rows (%.1f%%) are cut to %lld", cut,
-                  n ? 100.0 * (double)cut / (double)n : 0, (long long)most);
+    strbuf_printf(&k->out, "; %zu rows (%.1f%%) are cut to %lld", f.cut,
+                  f.rows ? 100.0 * (double)f.cut / (double)f.rows : 0, (long long)most);
   strbuf_puts(&k->out, "\n");
-  free(lengths);
 }
 
 static void put_coverage(check *k, const model_pipeline *p, const data_column *ids, const char *of) {
-  size_t n = items_of(ids), unknown = 0;
-  for (size_t j = 0; j < n; j++)
-    unknown += ids->ints[j] == VOCABULARY_UNKNOWN;
+  coverage_facts f = facts_coverage(ids, 0, ids->rows);
   strbuf_printf(&k->out, "  vocabulary of %s: %.2f%% of %zu tokens are among its %zu words (from %s)\n",
-                p->layer, n ? 100.0 * (double)(n - unknown) / (double)n : 0, n, vocabulary_size(p->words),
-                of);
+                p->layer, f.tokens ? 100.0 * (double)f.known / (double)f.tokens : 0, f.tokens,
+                vocabulary_size(p->words), of);
 }
 
 static void put_text(check *k, size_t index, model_pipeline *p) {
   const data_column *c = &k->splits[index].data->inputs[p->model_input];
-  text_pipeline whole = p->pipeline; // lengths before cutting
-  whole.output_sequence_length = 0;
   if (!p->words)
     p->words = dataset_adapt(c, &p->pipeline, 0, c->rows);
-  text_encoder e = {&whole, p->words};
-  data_column *ids = data_column_encode(c, &e);
+  data_column *ids = facts_encode(c, p);
   if (!ids->step_start) {
     put_lengths(k, p, ids);
     put_coverage(k, p, ids, k->splits[0].path);

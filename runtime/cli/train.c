@@ -1,6 +1,7 @@
 // train: from labelled data to a weights file.
 #include "runtime/cli/cli.h"
 #include "runtime/cli/data_options.h"
+#include "runtime/train/report.h"
 #include "runtime/train/trainer.h"
 #include "runtime/train/transfer.h"
 #include <errno.h>
@@ -13,7 +14,7 @@
 
 typedef struct train_options {
   data_words data, validation;
-  const char *weights, *init_from, *only, *save, *log;
+  const char *weights, *init_from, *only, *save, *log, *report;
   cli_words pretrained;
   int64_t epochs, batch_size, seed, threads;
   double learning_rate, validation_split;
@@ -56,6 +57,8 @@ static bool parse_data(train_options *o, int argc, char **argv, const struct nlm
       {"--resume", OPTION_FLAG, &o->resume, 0, 0, NULL, "go on from the checkpoint beside --save", NULL,
        NULL},
       {"--log", OPTION_TEXT, &o->log, 0, 0, "FILE.csv", "what each epoch came to, as a table", NULL, NULL},
+      {"--report", OPTION_TEXT, &o->report, 0, 0, "FILE.html",
+       "a page about the training: curves, data, layers, what classes were taken for", NULL, NULL},
       {"--profile", OPTION_FLAG, &o->profile, 0, 0, NULL, "print the time of each kernel at the end", NULL,
        NULL},
       {"--quiet", OPTION_FLAG, &o->quiet, 0, 0, NULL, "errors only", NULL, NULL},
@@ -87,7 +90,8 @@ typedef struct train_run {
   char *checkpoint; // to resume from; NULL: none
   bool has_weights; // parameters came from --weights or will from the checkpoint
   prepared_data training, validation;
-  size_t split; // first row of the validation part of the training data
+  train_report *report; // NULL unless asked for
+  size_t split;         // first row of the validation part of the training data
   strbuf error;
 } train_run;
 
@@ -121,7 +125,8 @@ static bool make_settings(train_run *r) {
                                  .profile = o->profile,
                                  .save_path = o->save ? o->save : model_weights_name(r->m),
                                  .log_path = o->log};
-  return folder_exists(r->settings.save_path, &r->error) && (!o->log || folder_exists(o->log, &r->error));
+  return folder_exists(r->settings.save_path, &r->error) && (!o->log || folder_exists(o->log, &r->error)) &&
+         (!o->report || folder_exists(o->report, &r->error));
 }
 
 static void show(const train_run *r, strbuf *messages, bool failed) {
@@ -261,6 +266,29 @@ static void show_profile(const trainer *t) {
   strbuf_free(&table);
 }
 
+static void begin_report(train_run *r, trainer *t, const data_request *request,
+                         const data_request *validation) {
+  const train_rows *held = &t->validation;
+  bool apart = r->validation.data != NULL;
+  if (r->options->report)
+    r->report =
+        train_report_new(r->options->report, t, (report_part){request, &r->training, 0, r->split},
+                         (report_part){apart ? validation : NULL, apart ? &r->validation : &r->training,
+                                       held->first, held->count});
+}
+
+// The page tells of a failure too; what went wrong with the page itself counts where nothing else did.
+static bool end_report(train_run *r, bool fine) {
+  strbuf error = {0};
+  bool written = !r->report || train_report_finish(r->report, fine ? NULL : strbuf_text(&r->error), &error);
+  if (fine && !written)
+    strbuf_puts(&r->error, strbuf_text(&error));
+  strbuf_free(&error);
+  train_report_free(r->report);
+  r->report = NULL;
+  return fine && written;
+}
+
 static bool run_trainer(train_run *r, const data_request *request, trainer *t, batcher *training,
                         batcher *validation) {
   const dataset *d = r->training.data, *v = r->validation.data;
@@ -282,7 +310,10 @@ static bool run_trainer(train_run *r, const data_request *request, trainer *t, b
   if (t->first_epoch >= r->settings.epochs && !r->options->quiet)
     cli_say(r->m->abi, "%lld epochs are done already; --epochs says how many there shall be in all",
             (long long)t->first_epoch);
-  return trainer_run(t, &r->error);
+  data_request held_request = {.paths = r->options->validation.paths.data,
+                               .paths_count = r->options->validation.paths.len};
+  begin_report(r, t, request, &held_request);
+  return end_report(r, trainer_run(t, &r->error));
 }
 
 static int train(train_run *r, data_request *request) {

@@ -90,6 +90,7 @@ static bool finish_epoch(trainer *t, int64_t epoch, strbuf *error) {
       return false;
     tally_logs(&t->validation_tally, &logs);
   }
+  double seconds = profile_clock() - t->progress.started;
   progress_end(&t->progress, &logs);
   if (t->settings.log_path && !csv_log_row(t->settings.log_path, ",", epoch, &logs, error))
     return false;
@@ -97,7 +98,8 @@ static bool finish_epoch(trainer *t, int64_t epoch, strbuf *error) {
     if (t->callbacks[k].def->epoch_end)
       t->callbacks[k].def->epoch_end(&t->callbacks[k], &t->host, epoch, &logs);
   show_messages(t);
-  return !t->host.failed;
+  observed_epoch e = {epoch, &logs, seconds, t->progress.training_seconds, t->tally.rows};
+  return !t->host.failed && (!t->observer.epoch_end || t->observer.epoch_end(t->observer.self, &e, error));
 }
 
 static bool run_epochs(trainer *t, const char *checkpoint, int64_t *done, strbuf *error) {

@@ -32,13 +32,13 @@ void tally_reset(tally *t) {
     metric_reset(&t->metrics[k]);
 }
 
-static void add_metric(metric *m, const batcher *b) {
+metric_batch tally_batch(const batcher *b, size_t output) {
   const struct nlm_abi_model *abi = b->model->abi;
-  output_rows rows = batcher_output(b, m->output);
-  int64_t target = b->model->outputs[m->output].target;
+  output_rows rows = batcher_output(b, output);
+  int64_t target = b->model->outputs[output].target;
   const void *values = b->inputs[target].data;
   bool classes = abi->inputs[target].role == NLM_ROLE_TARGET_INT;
-  metric_batch batch = {.rows = rows.rows,
+  return (metric_batch){.rows = rows.rows,
                         .units = rows.units,
                         .steps = b->count ? rows.rows / b->count : 0,
                         .real_bytes = (size_t)abi->real_bytes,
@@ -46,6 +46,10 @@ static void add_metric(metric *m, const batcher *b) {
                         .real_target = classes ? NULL : values,
                         .int_target = classes ? values : NULL,
                         .mask = rows.mask};
+}
+
+static void add_metric(metric *m, const batcher *b) {
+  metric_batch batch = tally_batch(b, m->output);
   metric_update(m, &batch);
 }
 
@@ -56,6 +60,8 @@ void tally_add(tally *t, const batcher *b) {
   t->rows += rows;
   for (size_t k = 0; k < t->metrics_count; k++)
     add_metric(&t->metrics[k], b);
+  if (t->watch)
+    t->watch(t->watcher, b);
 }
 
 double tally_loss(const tally *t) {

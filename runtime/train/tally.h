@@ -13,14 +13,18 @@ typedef struct tally {
   double rows;
   metric *metrics;
   size_t metrics_count;
-  const char *prefix; // "" or "val_"
+  const char *prefix;                             // "" or "val_"
+  void (*watch)(void *watcher, const batcher *b); // told of every batch that is added; may be NULL
+  void *watcher;
 } tally;
 
 // Names live in the model's memory. False and a sentence when a metric does not fit.
 bool tally_init(tally *t, const loaded_model *m, const char *prefix, strbuf *error);
 void tally_free(tally *t);
 void tally_reset(tally *t);
-void tally_add(tally *t, const batcher *b);       // the batch just run
+void tally_add(tally *t, const batcher *b); // the batch just run
+// Predictions and targets of one output of the batch just run; the output must have a target.
+metric_batch tally_batch(const batcher *b, size_t output);
 double tally_loss(const tally *t);                // so far; 0 before the first batch
 void tally_logs(const tally *t, train_logs *out); // adds to what is there
 // The metric behind a log name (prefix "val_" aside): +1 higher is better, -1 lower, 0 unknown.

@@ -23,6 +23,18 @@ typedef struct train_rows { // rows [first, first + count) of a batcher's datase
   size_t first, count;
 } train_rows;
 
+// Told of every epoch, without a say in the training (a report). False and a sentence ends it with an error.
+typedef struct observed_epoch {
+  int64_t epoch;                 // from 0
+  const train_logs *logs;        // with what callbacks added
+  double seconds;                // all of it
+  double training_seconds, rows; // of the part that trains
+} observed_epoch;
+typedef struct train_observer {
+  bool (*epoch_end)(void *self, const observed_epoch *e, strbuf *error); // may be NULL
+  void *self;
+} train_observer;
+
 typedef struct trainer {
   loaded_model *model;
   train_settings settings;
@@ -39,7 +51,8 @@ typedef struct trainer {
   tally tally, validation_tally;
   profiler *profile; // NULL unless asked for
   progress progress;
-  int64_t first_epoch; // epochs done before this run
+  train_observer observer; // set after trainer_begin
+  int64_t first_epoch;     // epochs done before this run
 } trainer;
 
 // Session, threads and optimizer; batchers are made on `session` before trainer_begin. False and a

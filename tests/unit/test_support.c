@@ -2,6 +2,7 @@
 #include "support/intern.h"
 #include "support/json.h"
 #include "support/literal.h"
+#include "support/markup.h"
 #include "support/source.h"
 #include "support/utf8.h"
 #include "support/vec.h"
@@ -181,6 +182,17 @@ static void lines_end_with_lf_cr_or_crlf(void **state) {
   arena_free(a);
 }
 
+static void markup_holds_any_text(void **state) {
+  (void)state;
+  strbuf out = {0};
+  markup_put_text(&out, "<b>&\"'\n\xC3\xA9");
+  assert_string_equal(strbuf_text(&out), "&lt;b&gt;&amp;&quot;&#39;\n\xC3\xA9");
+  strbuf_free(&out);
+  markup_put_text_n(&out, "a\0b\x1B\xFF\xC3", 6);
+  assert_string_equal(strbuf_text(&out), "a\uFFFDb\uFFFD\uFFFD\uFFFD");
+  strbuf_free(&out);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(arena_gives_zeroed_aligned_distinct_memory),
@@ -191,6 +203,7 @@ int main(void) {
       cmocka_unit_test(numbers_are_read_as_the_language_spells_them),
       cmocka_unit_test(escapes_are_read),
       cmocka_unit_test(json_texts_and_numbers),
+      cmocka_unit_test(markup_holds_any_text),
       cmocka_unit_test(files_are_replaced_whole),
       cmocka_unit_test(lines_end_with_lf_cr_or_crlf),
   };

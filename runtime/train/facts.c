@@ -1,0 +1,59 @@
+#include "runtime/train/facts.h"
+#include <stdlib.h>
+
+const int length_percents[LENGTH_PERCENTS] = {50, 90, 95, 99};
+
+static int by_size(const void *a, const void *b) {
+  size_t x = *(const size_t *)a, y = *(const size_t *)b;
+  return (x > y) - (x < y);
+}
+
+length_facts facts_lengths(const data_column *c, size_t first, size_t count, int64_t most) {
+  length_facts f = {.rows = count};
+  if (!count)
+    return f;
+  size_t *lengths = xcalloc(count, sizeof *lengths);
+  double sum = 0;
+  for (size_t r = 0; r < count; r++) {
+    lengths[r] = data_column_steps(c, first + r);
+    sum += (double)lengths[r];
+    f.empty += lengths[r] == 0;
+    f.cut += most && lengths[r] > (size_t)most;
+  }
+  qsort(lengths, count, sizeof *lengths, by_size);
+  f.mean = sum / (double)count;
+  f.shortest = lengths[0];
+  f.longest = lengths[count - 1];
+  for (int k = 0; k < LENGTH_PERCENTS; k++)
+    f.up_to[k] = lengths[(count - 1) * (size_t)length_percents[k] / 100];
+  free(lengths);
+  return f;
+}
+
+static size_t first_item(const data_column *c, size_t row) {
+  return c->row_start ? (size_t)c->row_start[row] : row * c->items_per_row;
+}
+
+coverage_facts facts_coverage(const data_column *ids, size_t first, size_t count) {
+  size_t from = first_item(ids, first), to = first_item(ids, first + count);
+  coverage_facts f = {.tokens = to - from};
+  for (size_t k = from; k < to; k++)
+    f.known += ids->ints[k] != VOCABULARY_UNKNOWN;
+  return f;
+}
+
+data_column *facts_encode(const data_column *texts, const model_pipeline *p) {
+  text_pipeline whole = p->pipeline;
+  whole.output_sequence_length = 0;
+  text_encoder e = {&whole, p->words};
+  return data_column_encode(texts, &e);
+}
+
+size_t *facts_classes(const data_column *labels, size_t first, size_t count, size_t classes) {
+  size_t *counts = xcalloc(classes + 1, sizeof *counts);
+  size_t to = first_item(labels, first + count);
+  for (size_t k = first_item(labels, first); k < to; k++)
+    if (labels->ints[k] >= 0 && (size_t)labels->ints[k] < classes)
+      counts[labels->ints[k]]++;
+  return counts;
+}
