@@ -261,21 +261,39 @@ static LLVMValueRef index_of(routine *r, LLVMValueRef id) {
   return emit_int_cast(r->e, id, r->e->i64);
 }
 
+static LLVMValueRef gathered_row(routine *r, node *n, const place *p, LLVMValueRef id) {
+  node *table = n->in[0], *index = n->in[1];
+  place q = {.lanes = p->lanes, .at[0] = component_of(index_of(r, id), 0)};
+  for (int k = 1; k < table->shape.rank; k++)
+    q.at[k] = p->at[index->shape.rank + k - 1];
+  return value_at(r, table, &q);
+}
+
+// Row of a negative index: zeros.
+static LLVMValueRef gather_choice(routine *r, node *n, const place *p, int which) {
+  if (which)
+    return LLVMConstNull(element_type(r->e, n->type));
+  return gathered_row(r, n, p, value_at(r, n->in[1], p));
+}
+
+// A table of a fixed number of rows in memory: row 0 may be read in place of one that does not exist. Another
+// one may have no rows at all.
+static bool has_row_0(const routine *r, const node *table) {
+  int64_t rows;
+  return !is_computed_here(r, table) && (table->op == OP_PARAM || table->op == OP_INPUT) &&
+         dim_is_const(table->shape.d[0], &rows) && rows > 0;
+}
+
 static LLVMValueRef gather_value(routine *r, node *n, const place *p) {
   emitter *e = r->e;
   node *table = n->in[0], *index = n->in[1];
   LLVMValueRef id = value_at(r, index, p); // the index's axes come first
-  LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(id)), present = NULL;
-  if (!never_negative(index)) {
-    present = emit_icompare(e, LLVMIntSGE, id, zero);
-    id = emit_imax(e, id, zero);
-  }
-  place q = {.lanes = p->lanes, .at[0] = component_of(index_of(r, id), 0)};
-  for (int k = 1; k < table->shape.rank; k++)
-    q.at[k] = p->at[index->shape.rank + k - 1];
-  LLVMValueRef v = value_at(r, table, &q);
-  if (!present)
-    return v;
+  if (never_negative(index))
+    return gathered_row(r, n, p, id);
+  LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(id)), present = emit_icompare(e, LLVMIntSGE, id, zero);
+  if (!has_row_0(r, table))
+    return choose(r, n, p, present, gather_choice, 0);
+  LLVMValueRef v = gathered_row(r, n, p, emit_imax(e, id, zero));
   if (type_lanes(LLVMTypeOf(present)) > 1)
     v = emit_like(e, v, type_with(type_element(LLVMTypeOf(v)), LLVMTypeOf(present)));
   return emit_select(e, present, v, LLVMConstNull(LLVMTypeOf(v)));

@@ -120,9 +120,11 @@ static bool has_open_time(const tensor *t) {
   return t->shape.rank >= 2 && !dim_is_const(t->shape.d[1], NULL);
 }
 
+// Masking makes a mask of its own, whatever came with the sequence.
 static bool breaks_off_mask(const application *app) {
+  const layer_def *def = app->layer->def;
   for (int k = 0; k < app->n_inputs; k++)
-    if (app->inputs[k]->mask == MASK_VALID && app->layer->def->masks == MASKS_DESTROY)
+    if (app->inputs[k]->mask == MASK_VALID && (def->masks == MASKS_DESTROY || !strcmp(def->name, "Masking")))
       return true;
   return false;
 }
