@@ -28,10 +28,12 @@ int main(int argc, char **argv) {
   if (argc < 3)
     return 2;
   bool f64 = argc < 4 || strcmp(argv[3], "f32") != 0;
+  // Chains of saturated recurrences make roundings grow: f64 shows the meaning, f32 that it stays near.
   trial_setting how = {.f64 = f64,
                        .weigh_outputs = true,
                        .kinds = KIND_INFER | KIND_GRAD,
                        .opt_level = f64 ? 0 : 2,
+                       .tolerance = f64 ? 1e-9 : 5e-3,
                        .two = pool_new(2),
                        .seven = pool_new(7)};
   int failed = 0;

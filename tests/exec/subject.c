@@ -120,11 +120,18 @@ static bool has_open_time(const tensor *t) {
   return t->shape.rank >= 2 && !dim_is_const(t->shape.d[1], NULL);
 }
 
-// Masking makes a mask of its own, whatever came with the sequence.
+// A layer whose result has, by Keras's rules, padding where its mask says none: Masking makes a mask of its
+// own, and a reversed sequence goes on with the mask of the one that was not.
+static bool moves_off_mask(const layer *l) {
+  return !strcmp(l->def->name, "Masking") ||
+         (l->def->traits & LAYER_RECURRENT && layer_arg_bool(l, "return_sequences") &&
+          layer_arg_bool(l, "go_backwards"));
+}
+
 static bool breaks_off_mask(const application *app) {
-  const layer_def *def = app->layer->def;
   for (int k = 0; k < app->n_inputs; k++)
-    if (app->inputs[k]->mask == MASK_VALID && (def->masks == MASKS_DESTROY || !strcmp(def->name, "Masking")))
+    if (app->inputs[k]->mask == MASK_VALID &&
+        (app->layer->def->masks == MASKS_DESTROY || moves_off_mask(app->layer)))
       return true;
   return false;
 }

@@ -15,7 +15,7 @@ static int check_kind(trial *t, const feed *f, program_kind kind, const char *wh
   results expected = {0}, planned = {0};
   interpret(t->plain[kind], f, &expected);
   int failed = native_run(&t->n, kind, f, &(run_options){PLACES_PLANNED, NULL, NULL}, &planned);
-  failed += results_differ(&expected, &planned, t->how->f64 ? 1e-10 : 2e-5, what);
+  failed += results_differ(&expected, &planned, t->how->tolerance, what);
   const run_options ways[] = {{PLACES_APART, NULL, NULL},
                               {PLACES_DYING, NULL, NULL},
                               {PLACES_PLANNED, t->how->two, NULL},

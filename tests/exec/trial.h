@@ -9,6 +9,7 @@ typedef struct trial_setting {
   bool f64, weigh_outputs; // see build_options
   unsigned kinds;          // KIND_*
   int opt_level;
+  double tolerance;         // beside the interpreter, see results_differ
   thread_pool *two, *seven; // pools of as many threads
 } trial_setting;
 

@@ -16,6 +16,7 @@ int main(int argc, char **argv) {
                        .weigh_outputs = !losses,
                        .kinds = KIND_GRAD | (f64 || losses ? KIND_EVALUATE : 0) | (losses ? 0 : KIND_INFER),
                        .opt_level = f64 ? 0 : 2,
+                       .tolerance = f64 ? 1e-10 : 2e-5,
                        .two = pool_new(2),
                        .seven = pool_new(7)};
   const char *only = argc > 3 ? argv[3] : losses && !f64 ? "form 2" : NULL;
