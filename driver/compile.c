@@ -1,5 +1,6 @@
 #include "driver/compile.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -52,8 +53,35 @@ bool compile_programs(compiled *c, const loaded *l, const options *o, bool train
   return finished;
 }
 
+// Files that the source names are read when the program trains, wherever that is: their paths become
+// absolute, from the folder of the source file that names them.
+static const char *from_folder_of(arena *a, const char *named_in, const char *path) {
+  const char *slash = strrchr(named_in, '/');
+  if (*path == '/')
+    return path;
+  char *folder = slash ? xstrdup(named_in) : xstrdup(".");
+  if (slash)
+    folder[slash == named_in ? 1 : slash - named_in] = 0;
+  char *whole = realpath(folder, NULL);
+  const char *base = whole ? whole : folder;
+  const char *result = arena_printf(a, "%s/%s", strcmp(base, "/") ? base : "", path);
+  free(folder);
+  free(whole);
+  return result;
+}
+
+static void make_paths_absolute(const loaded *l) {
+  for (size_t k = 0; k < l->model->weights.len; k++) {
+    weight *w = l->model->weights.data[k];
+    const source *file = w->pretrained_at.file;
+    if (w->pretrained)
+      w->pretrained = from_folder_of(l->unit->mem, file ? file->path : l->unit->source_path, w->pretrained);
+  }
+}
+
 int compile_code(compiled *c, const loaded *l, const options *o, const strbuf *weights) {
   strbuf config = {0}, error = {0};
+  make_paths_absolute(l);
   config_print(l->model, c->inputs, &config);
   codegen_options how = {.cpu = o->cpu,
                          .triple = o->target,

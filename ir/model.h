@@ -88,6 +88,7 @@ typedef struct weight {
   regularizer regularizer;
   weight_constraint constraint;
   const char *pretrained; // path as the user wrote it, or NULL
+  span pretrained_at;     // where: the path is relative to that file
   int index;              // in model.weights
   layer *owner;
 } weight;

@@ -11,6 +11,7 @@ static bool build(layer_call *call) {
     weight *w = call_weight(call, "embeddings", shape_of(2, rows, features),
                             layer_arg_initializer(l, "embeddings_initializer"));
     w->pretrained = layer_arg_text(l, "weights");
+    w->pretrained_at = layer_arg(l, "weights")->at;
   }
   return true;
 }

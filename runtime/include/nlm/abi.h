@@ -64,7 +64,7 @@ enum nlm_abi_role { NLM_ROLE_IDS, NLM_ROLE_REAL, NLM_ROLE_TARGET_INT, NLM_ROLE_T
   F(F64, double, init_b)                                                                                     \
   F(I64, int64_t, init_mode)         /* 0 fan_in 1 fan_out 2 fan_avg */                                      \
   F(I64, int64_t, init_distribution) /* 0 uniform 1 truncated normal 2 normal */                             \
-  F(PTR, const char *, pretrained)   /* path relative to the source file, or NULL */                         \
+  F(PTR, const char *, pretrained)   /* path: nlmc makes it absolute; or NULL */                             \
   F(PTR, const char *, vocabulary)   /* text pipeline whose words number its rows, or NULL */
 enum nlm_abi_init {
   NLM_INIT_ZEROS,
