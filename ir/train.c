@@ -345,7 +345,7 @@ train_config *train_config_bind(model *m, const registries *r) {
     return NULL;
   arena *mem = m->unit->mem;
   binder b = {.m = m, .r = r, .d = m->unit->diags, .mem = mem, .c = config_new(mem, m->outputs.len)};
-  value **v = args_bind(mem, b.d, "train", settings, settings_call(&b));
+  value **v = args_bind_as(mem, b.d, "train", "setting", settings, settings_call(&b));
   if (v)
     bind_all(&b, v);
   if (!v || b.failed) {

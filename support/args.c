@@ -21,7 +21,7 @@ int args_index(const arg_spec *specs, const char *name) {
 
 typedef struct binding {
   diags *d;
-  const char *what;
+  const char *what, *noun;
   const arg_spec *specs;
   size_t spec_count;
   const value *call;
@@ -232,11 +232,11 @@ static void report_unknown(binding *b, const char *name, span at) {
   }
   const char *near = suggest(name, names.data, names.len);
   if (near)
-    diag_error(b->d, at, "%s has no argument '%s'; did you mean '%s'?", b->what, name, near);
+    diag_error(b->d, at, "%s has no %s '%s'; did you mean '%s'?", b->what, b->noun, name, near);
   else if (b->spec_count == 0)
-    diag_error(b->d, at, "%s has no argument '%s'; it takes none", b->what, name);
+    diag_error(b->d, at, "%s has no %s '%s'; it takes none", b->what, b->noun, name);
   else
-    diag_help(diag_error(b->d, at, "%s has no argument '%s'", b->what, name), "%s takes: %s", b->what,
+    diag_help(diag_error(b->d, at, "%s has no %s '%s'", b->what, b->noun, name), "%s takes: %s", b->what,
               strbuf_text(&list));
   vec_free(&names);
   strbuf_free(&list);
@@ -258,7 +258,7 @@ static void bind_one(binding *b, size_t index, value *v, span at) {
   const arg_spec *spec = &b->specs[index];
   v = settle(spec, v);
   if (b->bound[index]) {
-    diag *g = diag_error(b->d, at, "%s: the argument '%s' is given twice", b->what, spec->name);
+    diag *g = diag_error(b->d, at, "%s: the %s '%s' is given twice", b->what, b->noun, spec->name);
     diag_note(g, b->bound_at[index], "'%s' was given here first", spec->name);
     b->failed = true;
     return;
@@ -318,7 +318,7 @@ static void bind_defaults(arena *a, binding *b) {
       continue;
     if (!spec->default_text) {
       if (complete)
-        diag_error(b->d, b->call->at, "%s needs the argument '%s'", b->what, spec->name);
+        diag_error(b->d, b->call->at, "%s needs the %s '%s'", b->what, b->noun, spec->name);
       b->failed = true;
       continue;
     }
@@ -331,8 +331,13 @@ static void bind_defaults(arena *a, binding *b) {
 }
 
 value **args_bind(arena *a, diags *d, const char *what, const arg_spec *specs, const value *call) {
+  return args_bind_as(a, d, what, "argument", specs, call);
+}
+
+value **args_bind_as(arena *a, diags *d, const char *what, const char *noun, const arg_spec *specs,
+                     const value *call) {
   size_t n = args_count(specs);
-  binding b = {.d = d, .what = what, .specs = specs, .spec_count = n, .call = call};
+  binding b = {.d = d, .what = what, .noun = noun, .specs = specs, .spec_count = n, .call = call};
   b.bound = ARENA_ARRAY(a, value *, n + 1);
   b.bound_at = ARENA_ARRAY(a, span, n + 1);
   bind_given(&b);

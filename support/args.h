@@ -86,6 +86,9 @@ typedef struct arg_spec {
 // `what` names the thing in messages ("LSTM"). A name that is no mode of its argument gives way to what it
 // holds.
 value **args_bind(arena *a, diags *d, const char *what, const arg_spec *specs, const value *call);
+// The same where messages call an argument something else: "setting".
+value **args_bind_as(arena *a, diags *d, const char *what, const char *noun, const arg_spec *specs,
+                     const value *call);
 
 size_t args_count(const arg_spec *specs);
 int args_index(const arg_spec *specs, const char *name); // -1 if absent

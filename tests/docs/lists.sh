@@ -50,4 +50,7 @@ fi
 cmp -s page.md "$page" || { fail "docs/language.md: lists are out of date (lists.sh NLMC ROOT --write)" && diff "$page" page.md; }
 cmp -s reference.md "$root/docs/layers.md" ||
   { fail "docs/layers.md is out of date (lists.sh NLMC ROOT --write)" && diff "$root/docs/layers.md" reference.md | head -40; }
+# docs/abi.md says which version of the contract is current.
+version=$(sed -n 's/^#define NLM_ABI_VERSION //p' "$root/runtime/include/nlm/abi.h")
+grep -qF "\`NLM_ABI_VERSION\` $version." "$root/docs/abi.md" || fail "docs/abi.md: NLM_ABI_VERSION is $version"
 finish
