@@ -84,9 +84,9 @@ void model_close(loaded_model *m) {
   for (size_t k = 0; k < m->pipelines_count; k++)
     vocabulary_free(m->pipelines[k].words);
   for (size_t k = 0; k < m->outputs_count; k++)
-    free(m->outputs[k].classes);
-  free(m->params);
-  free(m->block);
+    xfree(m->outputs[k].classes);
+  xfree(m->params);
+  xfree(m->block);
   weights_close(m->image);
   json_decref(m->config);
   arena_free(m->memory);
@@ -104,7 +104,7 @@ void model_set_classes(model_output *o, const text_view *names, size_t count) {
     text[names[k].bytes] = 0;
     text += names[k].bytes + 1;
   }
-  free(o->classes);
+  xfree(o->classes);
   o->classes = list;
   o->classes_count = count;
 }
@@ -138,8 +138,8 @@ nlm_status model_allocate_params(loaded_model *m) {
   char *block = aligned_alloc(64, bytes);
   void **params = calloc(n + 1, sizeof *params);
   if (!block || !params) {
-    free(block);
-    free(params);
+    xfree(block);
+    xfree(params);
     return NLM_ERROR_MEMORY;
   }
   memset(block, 0, bytes);
@@ -148,8 +148,8 @@ nlm_status model_allocate_params(loaded_model *m) {
     params[k] = next;
     next += aligned(model_param_bytes(m, (int64_t)k));
   }
-  free(m->block);
-  free(m->params);
+  xfree(m->block);
+  xfree(m->params);
   weights_close(m->image);
   m->block = block;
   m->params = params;

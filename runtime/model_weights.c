@@ -48,7 +48,7 @@ static nlm_status take_classes(const weights_file *file, model_output *o, strbuf
   size_t count;
   char **classes = weights_parse_string_list(json, &count, &reason);
   if (classes) {
-    free(o->classes);
+    xfree(o->classes);
     o->classes = classes;
     o->classes_count = count;
   } else {
@@ -88,8 +88,8 @@ static bool use_in_place(loaded_model *m, weights_file *file) {
     const void *data = weights_find(file, m->abi->params[k].name)->data;
     memcpy(&params[k], &data, sizeof data); // read only: prediction never writes parameters
   }
-  free(m->params);
-  free(m->block);
+  xfree(m->params);
+  xfree(m->block);
   weights_close(m->image);
   m->params = params;
   m->block = NULL;
@@ -135,7 +135,7 @@ static weights_file *open_image(const loaded_model *m, const char *path, nlm_sta
     file = NULL;
     *status = NLM_ERROR_WEIGHTS;
   }
-  free(wanted);
+  xfree(wanted);
   strbuf_free(&reason);
   return file;
 }
@@ -213,10 +213,10 @@ model_metadata model_metadata_make(const loaded_model *m, int64_t epoch) {
 
 void model_metadata_free(model_metadata *d) {
   for (size_t k = 0; k < d->count; k++) {
-    free((char *)d->items[k].key);
-    free((char *)d->items[k].value);
+    xfree((char *)d->items[k].key);
+    xfree((char *)d->items[k].value);
   }
-  free(d->items);
+  xfree(d->items);
   *d = (model_metadata){0};
 }
 
@@ -226,6 +226,6 @@ bool model_save_weights(const loaded_model *m, const char *path, void *const *pa
   model_metadata d = model_metadata_make(m, epoch);
   bool fine = weights_write(path, entries, (size_t)m->abi->n_params, d.items, d.count, error);
   model_metadata_free(&d);
-  free(entries);
+  xfree(entries);
   return fine;
 }

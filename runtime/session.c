@@ -103,7 +103,7 @@ static int64_t plan_program(const struct nlm_abi_model *model, const struct nlm_
                             const int64_t *dims, int64_t *offsets) {
   memory_slot *slots = calloc((size_t)p->n_buffers + 1, sizeof *slots);
   if (!slots)
-    return -1;
+    return MEMORY_PLAN_NO_MEMORY;
   for (int64_t k = 0; k < p->n_buffers; k++)
     slots[k] = (memory_slot){.bytes = session_expression(model, p->buffers[k].bytes, dims, true),
                              .first = p->buffers[k].first,
@@ -124,7 +124,7 @@ static int64_t plan_programs(const struct nlm_abi_model *model, unsigned program
       continue;
     int64_t bytes = plan_program(model, p, dims, offsets ? offsets[p->kind] : NULL);
     if (bytes < 0)
-      return -1;
+      return bytes;
     most = bytes > most ? bytes : most;
   }
   return most;
@@ -132,7 +132,7 @@ static int64_t plan_programs(const struct nlm_abi_model *model, unsigned program
 
 int64_t session_workspace_bytes(const struct nlm_abi_model *model, unsigned programs, const int64_t *dims) {
   int64_t bytes = plan_programs(model, programs, dims, NULL);
-  return bytes < 0 ? -1 : (int64_t)aligned((size_t)bytes) + 64;
+  return bytes < 0 ? bytes : (int64_t)aligned((size_t)bytes) + 64;
 }
 
 bool session_fits(const session *s, unsigned programs, const int64_t *dims) {

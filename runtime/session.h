@@ -50,7 +50,8 @@ int64_t session_elements(const struct nlm_abi_model *model, const struct nlm_abi
 // and nothing may be computed. Then `text` (n bytes; NULL: not wanted) says so.
 bool session_is_too_short(const struct nlm_abi_model *model, const int64_t *dims, char *text, size_t n);
 
-// Workspace bytes for a set of programs (bits 1 << kind) at these dimensions; -1 when it is out of range.
+// Workspace bytes for a set of programs (bits 1 << kind) at these dimensions; below 0 when it is out of range
+// or cannot be counted, as memory_plan says.
 int64_t session_workspace_bytes(const struct nlm_abi_model *model, unsigned programs, const int64_t *dims);
 // Lays out the workspace of a set of programs for dimensions up to these, in `workspace` (64-byte aligned,
 // bytes large), or in memory of its own when NULL; smaller dimensions then need no new layout. False: no

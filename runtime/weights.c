@@ -167,21 +167,23 @@ static bool read_entries(weights_file *w, const unsigned char *data, size_t data
   return check_places(w, data, data_bytes, error);
 }
 
-weights_file *weights_from_memory(const void *bytes, size_t n, strbuf *error) {
+// Reads the header into a new file; releases it after a failure.
+static weights_file *read_file(weights_file *w, const void *bytes, size_t n, strbuf *error) {
   const unsigned char *file = bytes;
   uint64_t header_bytes = 0;
   if (n >= 8)
     memcpy(&header_bytes, file, 8);
   if (n < 10 || file[8] != '{' || header_bytes < 2 || header_bytes > WEIGHTS_MAX_HEADER) {
     strbuf_puts(error, "not a safetensors file");
+    weights_close(w);
     return NULL;
   }
   if (header_bytes > n - 8) {
     strbuf_puts(error, "the file ends inside its header");
+    weights_close(w);
     return NULL;
   }
   json_error_t where;
-  weights_file *w = xcalloc(1, sizeof *w);
   w->header = json_loadb((const char *)file + 8, (size_t)header_bytes, JSON_REJECT_DUPLICATES, &where);
   if (!json_is_object(w->header)) {
     strbuf_printf(error, "the header is no JSON object: %s", w->header ? "another value" : where.text);
@@ -192,47 +194,60 @@ weights_file *weights_from_memory(const void *bytes, size_t n, strbuf *error) {
   return NULL;
 }
 
-weights_file *weights_open(const char *path, strbuf *error) {
+weights_file *weights_from_memory(const void *bytes, size_t n, strbuf *error) {
+  return read_file(xcalloc(1, sizeof(weights_file)), bytes, n, error);
+}
+
+static void unmap(void *file) {
+  const weights_file *w = file;
+  munmap(w->mapping, w->mapping_bytes);
+}
+
+// Maps a whole file; NULL or the reason why not. Takes no memory, which could run out with the file open.
+static const char *map_file(const char *path, weights_file *w) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   struct stat st;
-  if (fd < 0 || fstat(fd, &st) < 0) {
-    strbuf_puts(error, strerror(errno));
-    if (fd >= 0)
-      close(fd);
-    return NULL;
-  }
-  if (!S_ISREG(st.st_mode) || st.st_size < 8) {
-    strbuf_puts(error, S_ISREG(st.st_mode) ? "not a safetensors file" : "not a regular file");
-    close(fd);
-    return NULL;
-  }
-  void *mapping = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-  int saved = errno;
+  if (fd < 0)
+    return strerror(errno);
+  const char *reason = NULL;
+  void *mapping = MAP_FAILED;
+  if (fstat(fd, &st) < 0)
+    reason = strerror(errno);
+  else if (!S_ISREG(st.st_mode) || st.st_size < 8)
+    reason = S_ISREG(st.st_mode) ? "not a safetensors file" : "not a regular file";
+  else if ((mapping = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
+    reason = strerror(errno);
   close(fd);
-  if (mapping == MAP_FAILED) {
-    strbuf_puts(error, strerror(saved));
-    return NULL;
+  if (!reason) {
+    w->mapping = mapping;
+    w->mapping_bytes = (size_t)st.st_size;
+    memory_on_unwind(unmap, w);
   }
-  weights_file *w = weights_from_memory(mapping, (size_t)st.st_size, error);
-  if (!w) {
-    munmap(mapping, (size_t)st.st_size);
-    return NULL;
-  }
-  w->mapping = mapping;
-  w->mapping_bytes = (size_t)st.st_size;
-  return w;
+  return reason;
+}
+
+weights_file *weights_open(const char *path, strbuf *error) {
+  weights_file *w = xcalloc(1, sizeof *w);
+  const char *reason = map_file(path, w);
+  if (!reason)
+    return read_file(w, w->mapping, w->mapping_bytes, error);
+  strbuf_puts(error, reason);
+  weights_close(w);
+  return NULL;
 }
 
 void weights_close(weights_file *w) {
   if (!w)
     return;
   json_decref(w->header);
-  if (w->mapping)
-    munmap(w->mapping, w->mapping_bytes);
-  free(w->tensors);
-  free(w->keys);
-  free(w->values);
-  free(w);
+  if (w->mapping) {
+    memory_settled(w);
+    unmap(w);
+  }
+  xfree(w->tensors);
+  xfree(w->keys);
+  xfree(w->values);
+  xfree(w);
 }
 
 size_t weights_count(const weights_file *w) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20, ALIGNMENT = 16, OUT_OF_MEMORY_EXIT = 70 };
+enum { FIRST_BLOCK = 4096, LARGEST_BLOCK = 1 << 20, ALIGNMENT = 16 };
 
 typedef struct block {
   struct block *older;
@@ -17,37 +17,6 @@ struct arena {
   size_t next_size;
 };
 
-static _Noreturn void out_of_memory(size_t bytes) {
-  fprintf(stderr, "internal error: out of memory (%zu bytes wanted)\n", bytes);
-  exit(OUT_OF_MEMORY_EXIT);
-}
-
-void *xmalloc(size_t bytes) {
-  void *memory = malloc(bytes ? bytes : 1);
-  if (!memory)
-    out_of_memory(bytes);
-  return memory;
-}
-
-void *xcalloc(size_t count, size_t bytes) {
-  void *memory = calloc(count ? count : 1, bytes ? bytes : 1);
-  if (!memory)
-    out_of_memory(count * bytes);
-  return memory;
-}
-
-void *xrealloc(void *old, size_t bytes) {
-  void *memory = realloc(old, bytes ? bytes : 1);
-  if (!memory)
-    out_of_memory(bytes);
-  return memory;
-}
-
-char *xstrdup(const char *text) {
-  size_t bytes = strlen(text) + 1;
-  return memcpy(xmalloc(bytes), text, bytes);
-}
-
 arena *arena_new(void) {
   arena *a = xcalloc(1, sizeof *a);
   a->next_size = FIRST_BLOCK;
@@ -59,17 +28,15 @@ void arena_free(arena *a) {
     return;
   for (block *b = a->newest; b;) {
     block *older = b->older;
-    free(b);
+    xfree(b);
     b = older;
   }
-  free(a);
+  xfree(a);
 }
 
 static block *add_block(arena *a, size_t payload) {
   size_t size = payload > a->next_size ? payload : a->next_size;
-  if (size > SIZE_MAX - sizeof(block))
-    out_of_memory(payload);
-  block *b = xcalloc(1, sizeof *b + size);
+  block *b = xcalloc(1, size > SIZE_MAX - sizeof *b ? SIZE_MAX : sizeof *b + size);
   b->size = size;
   if (a->newest && payload > a->next_size / 2) {
     // A large request gets a block of its own, behind the newest, so that the rest of the newest stays in
@@ -86,9 +53,9 @@ static block *add_block(arena *a, size_t payload) {
 }
 
 void *arena_alloc(arena *a, size_t bytes) {
-  if (bytes > SIZE_MAX - ALIGNMENT)
-    out_of_memory(bytes);
-  size_t rounded = bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
+  size_t rounded = bytes > SIZE_MAX - ALIGNMENT ? bytes
+                   : bytes                      ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT
+                                                : ALIGNMENT;
   block *b = a->newest;
   if (!b || b->size - b->used < rounded)
     b = add_block(a, rounded);

@@ -2,7 +2,8 @@
 #define NLM_SUPPORT_ARENA_H
 // Region memory: everything allocated from an arena is released together.
 // Thread-safety: an arena belongs to one thread at a time.
-// Errors: running out of memory ends the process with a message (exit code 70).
+// Errors: running out of memory as in support/memory.h.
+#include "support/memory.h"
 #include <stdarg.h>
 #include <stddef.h>
 
@@ -20,11 +21,5 @@ char *arena_vprintf(arena *a, const char *format, va_list args) __attribute__((f
 
 #define ARENA_NEW(a, T) ((T *)arena_alloc((a), sizeof(T)))
 #define ARENA_ARRAY(a, T, n) ((T *)arena_alloc((a), sizeof(T) * (size_t)(n)))
-
-// malloc family that ends the process instead of returning NULL.
-void *xmalloc(size_t bytes);
-void *xcalloc(size_t count, size_t bytes);
-void *xrealloc(void *old, size_t bytes);
-char *xstrdup(const char *text);
 
 #endif

@@ -49,8 +49,13 @@ static int64_t best_gap(const memory_slot *s, memory_slot *const *placed, size_t
 }
 
 int64_t memory_plan(memory_slot *slots, size_t n) {
-  ranked *order = xmalloc((n + 1) * sizeof *order);
-  memory_slot **placed = xmalloc((n + 1) * sizeof *placed);
+  ranked *order = malloc((n + 1) * sizeof *order);
+  memory_slot **placed = malloc((n + 1) * sizeof *placed);
+  if (!order || !placed) {
+    free(order);
+    free(placed);
+    return MEMORY_PLAN_NO_MEMORY;
+  }
   for (size_t k = 0; k < n; k++)
     order[k] = (ranked){&slots[k], k};
   qsort(order, n, sizeof *order, larger_first);
@@ -62,13 +67,13 @@ int64_t memory_plan(memory_slot *slots, size_t n) {
     if (!is_live(s))
       continue;
     if (s->bytes > INT64_MAX / 4) {
-      total = -1;
+      total = MEMORY_PLAN_TOO_LARGE;
       break;
     }
     s->offset = best_gap(s, placed, n_placed);
     int64_t end = s->offset + aligned(s->bytes);
     total = end > total ? end : total;
-    total = total > INT64_MAX / 2 ? -1 : total;
+    total = total > INT64_MAX / 2 ? MEMORY_PLAN_TOO_LARGE : total;
     size_t at = n_placed++;
     while (at > 0 && lower_offset_first(&s, &placed[at - 1]) < 0) {
       placed[at] = placed[at - 1];

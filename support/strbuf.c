@@ -57,7 +57,7 @@ const char *strbuf_text(const strbuf *b) {
 }
 
 void strbuf_free(strbuf *b) {
-  free(b->data);
+  xfree(b->data);
   *b = (strbuf){0};
 }
 
@@ -126,7 +126,7 @@ static void sync_folder_of(const char *path) {
     (void)fsync(fd); // some file systems refuse this for folders; the file's content is safe already
     close(fd);
   }
-  free(folder);
+  xfree(folder);
 }
 
 static int replace_file(const char *path, const char *bytes, size_t n) {

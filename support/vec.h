@@ -28,7 +28,7 @@
 #define vec_pop(v) ((v)->data[--(v)->len])
 #define vec_free(v)                                                                                          \
   do {                                                                                                       \
-    free((v)->data);                                                                                         \
+    xfree((v)->data);                                                                                        \
     (v)->data = NULL;                                                                                        \
     (v)->len = (v)->cap = 0;                                                                                 \
   } while (0)

@@ -1,5 +1,6 @@
 // Contexts: one block of memory that holds everything a call needs, laid out for the largest one.
 #include "runtime/api/api.h"
+#include "support/memory_plan.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,13 +169,13 @@ static void *take_pointers(cursor *at, int64_t count) {
   return take(at, count, sizeof(void *));
 }
 
-// Counts, or with at->base fills in, everything. Returns false when a context cannot be that large; the
-// layout of the workspace is left to session_plan.
-static bool lay_out(const nlm_model *m, const nlm_limits *l, const int64_t *dims, cursor *at,
-                    int64_t *workspace_bytes) {
+// Counts, or with at->base fills in, everything. NLM_ERROR_LIMITS when a context cannot be that large,
+// NLM_ERROR_MEMORY when there is none for planning; the layout of the workspace is left to session_plan.
+static nlm_status lay_out(const nlm_model *m, const nlm_limits *l, const int64_t *dims, cursor *at,
+                          int64_t *workspace_bytes) {
   const struct nlm_abi_model *abi = m->loaded.abi;
   if (session_is_too_short(abi, dims, NULL, 0))
-    return false;
+    return NLM_ERROR_LIMITS;
   nlm_context *c = take(at, 1, sizeof *c);
   void *tables = take(at, (int64_t)session_table_bytes(abi), 1);
   void **pointers[] = {take_pointers(at, abi->n_inputs), take_pointers(at, abi->n_outputs),
@@ -193,23 +194,35 @@ static bool lay_out(const nlm_model *m, const nlm_limits *l, const int64_t *dims
   lay_out_results(m, dims, at, c);
   *workspace_bytes = session_workspace_bytes(abi, 1U << NLM_INFER, dims);
   void *workspace = take(at, *workspace_bytes, 1);
-  return at->used < SIZE_MAX &&
-         (!c || session_plan(&c->session, 1U << NLM_INFER, dims, workspace, (size_t)*workspace_bytes));
+  if (*workspace_bytes == MEMORY_PLAN_NO_MEMORY)
+    return NLM_ERROR_MEMORY;
+  if (at->used == SIZE_MAX)
+    return NLM_ERROR_LIMITS;
+  bool planned = !c || session_plan(&c->session, 1U << NLM_INFER, dims, workspace, (size_t)*workspace_bytes);
+  return planned ? NLM_OK : NLM_ERROR_MEMORY;
 }
 
-size_t nlm_workspace_bytes(const nlm_model *model, const nlm_limits *limits) {
+static nlm_status measure(const nlm_model *model, const nlm_limits *limits, size_t *bytes) {
   nlm_limits l;
   int64_t workspace_bytes;
   cursor at = {0};
+  *bytes = 0;
   if (!resolve_limits(model, limits, &l))
-    return 0;
+    return NLM_ERROR_LIMITS;
   int64_t *dims = calloc((size_t)model->loaded.abi->n_dims + 1, sizeof *dims);
   if (!dims)
-    return 0;
+    return NLM_ERROR_MEMORY;
   fill_dimensions(model, &l, dims);
-  bool possible = lay_out(model, &l, dims, &at, &workspace_bytes);
+  nlm_status status = lay_out(model, &l, dims, &at, &workspace_bytes);
   free(dims);
-  return possible ? at.used : 0;
+  *bytes = status ? 0 : at.used;
+  return status;
+}
+
+size_t nlm_workspace_bytes(const nlm_model *model, const nlm_limits *limits) {
+  size_t bytes;
+  measure(model, limits, &bytes);
+  return bytes;
 }
 
 static nlm_status place_context(const nlm_model *model, const nlm_limits *limits, void *memory,
@@ -222,10 +235,10 @@ static nlm_status place_context(const nlm_model *model, const nlm_limits *limits
     return NLM_ERROR_MEMORY;
   resolve_limits(model, limits, &l);
   fill_dimensions(model, &l, dims);
-  bool placed = lay_out(model, &l, dims, &at, &workspace_bytes);
+  nlm_status status = lay_out(model, &l, dims, &at, &workspace_bytes);
   free(dims);
-  if (!placed)
-    return NLM_ERROR_MEMORY;
+  if (status)
+    return status;
   nlm_context *c = memory;
   c->session.frame.masks = c->masks;
   c->session.frame.params = model->loaded.params;
@@ -235,24 +248,26 @@ static nlm_status place_context(const nlm_model *model, const nlm_limits *limits
 
 nlm_status nlm_context_create_in(const nlm_model *model, const nlm_limits *limits, void *memory, size_t bytes,
                                  nlm_context **context) {
+  size_t needed;
   *context = NULL;
-  size_t needed = nlm_workspace_bytes(model, limits);
-  if (!needed)
-    return NLM_ERROR_LIMITS;
+  nlm_status status = measure(model, limits, &needed);
+  if (status)
+    return status;
   if (!memory || bytes < needed || (uintptr_t)memory % ALIGNMENT)
     return NLM_ERROR_MEMORY;
   return place_context(model, limits, memory, context);
 }
 
 nlm_status nlm_context_create(const nlm_model *model, const nlm_limits *limits, nlm_context **context) {
+  size_t needed;
   *context = NULL;
-  size_t needed = nlm_workspace_bytes(model, limits);
-  if (!needed)
-    return NLM_ERROR_LIMITS;
+  nlm_status status = measure(model, limits, &needed);
+  if (status)
+    return status;
   void *memory = aligned_alloc(ALIGNMENT, needed);
   if (!memory)
     return NLM_ERROR_MEMORY;
-  nlm_status status = place_context(model, limits, memory, context);
+  status = place_context(model, limits, memory, context);
   if (status)
     free(memory);
   else

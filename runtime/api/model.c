@@ -1,5 +1,7 @@
 // Opening models and asking what they take and give.
 #include "runtime/api/api.h"
+#include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,27 +38,53 @@ const char *nlm_open_error(void) {
   return open_error;
 }
 
+typedef struct opening {
+  const struct nlm_abi_model *compiled;
+  const char *weights_path;
+  nlm_model *model; // zero
+  nlm_status status;
+} opening;
+
+static void open_model(void *argument) {
+  opening *o = argument;
+  loaded_model *m = &o->model->loaded;
+  strbuf error = {0};
+  o->status = model_open(m, o->compiled, &error);
+  if (!o->status) {
+    o->model->batch_dimension = session_dimension(o->compiled, "batch");
+    o->status = model_load_weights(m, o->weights_path, WEIGHTS_READ_ONLY, &error);
+    if (o->status)
+      model_close(m);
+  }
+  snprintf(open_error, sizeof open_error, "%s",
+           o->status && !error.len ? nlm_error_text(o->status) : strbuf_text(&error));
+  strbuf_free(&error);
+}
+
+static void use_our_memory(void) {
+  json_set_alloc_funcs(xmalloc, xfree);
+}
+
+// JSON trees are part of an attempt too.
+static void prepare_json(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, use_our_memory);
+}
+
 nlm_status nlm_open(const struct nlm_abi_model *compiled, const char *weights_path, nlm_model **model) {
+  opening o = {compiled, weights_path, calloc(1, sizeof *o.model), NLM_ERROR_MEMORY};
   *model = NULL;
   open_error[0] = 0;
-  nlm_model *m = calloc(1, sizeof *m);
-  if (!m)
-    return NLM_ERROR_MEMORY;
-  strbuf error = {0};
-  nlm_status status = model_open(&m->loaded, compiled, &error);
-  if (!status) {
-    m->batch_dimension = session_dimension(compiled, "batch");
-    status = model_load_weights(&m->loaded, weights_path, WEIGHTS_READ_ONLY, &error);
-    if (status)
-      model_close(&m->loaded);
+  prepare_json();
+  if (!o.model || !memory_try(open_model, &o)) {
+    o.status = NLM_ERROR_MEMORY;
+    snprintf(open_error, sizeof open_error, "%s", nlm_error_text(o.status));
   }
-  snprintf(open_error, sizeof open_error, "%s", strbuf_text(&error));
-  strbuf_free(&error);
-  if (status)
-    free(m);
+  if (o.status)
+    free(o.model);
   else
-    *model = m;
-  return status;
+    *model = o.model;
+  return o.status;
 }
 
 void nlm_close(nlm_model *model) {

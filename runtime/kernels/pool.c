@@ -89,7 +89,11 @@ thread_pool *pool_new(int threads) {
   pthread_cond_init(&p->wake, NULL);
   pthread_cond_init(&p->done, NULL);
   p->threads = 1;
-  for (int k = 0; p->workers && k + 1 < threads; k++) {
+  if (!p->workers) {
+    pool_free(p);
+    return NULL;
+  }
+  for (int k = 0; k + 1 < threads; k++) {
     if (pthread_create(&p->workers[k], NULL, worker, p)) {
       pool_free(p);
       return NULL;

@@ -43,7 +43,7 @@ static void place(token_table *t, uint32_t index, uint64_t hash) {
 }
 
 static void resize(token_table *t, size_t slots) {
-  free(t->slots);
+  xfree(t->slots);
   t->slots = xcalloc(slots, sizeof *t->slots);
   t->mask = slots - 1;
   for (size_t i = 0; i < t->count; i++)
@@ -61,9 +61,9 @@ void token_table_init(token_table *t, size_t expected) {
 }
 
 void token_table_free(token_table *t) {
-  free(t->slots);
-  free(t->entries);
-  free(t->block);
+  xfree(t->slots);
+  xfree(t->entries);
+  xfree(t->block);
   *t = (token_table){0};
 }
 

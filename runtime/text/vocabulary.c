@@ -90,7 +90,7 @@ vocabulary *vocabulary_from_json(const char *json, size_t bytes, strbuf *error) 
   text_view *plain = scan_plain_list(json, bytes, &plain_count);
   if (plain) {
     vocabulary *found = vocabulary_from_words(plain, plain_count, error);
-    free(plain);
+    xfree(plain);
     return found;
   }
   json_error_t where;
@@ -115,7 +115,7 @@ vocabulary *vocabulary_from_json(const char *json, size_t bytes, strbuf *error) 
   }
   if (i == count)
     v = vocabulary_from_words(words, count, error);
-  free(words);
+  xfree(words);
   json_decref(list);
   return v;
 }
@@ -134,7 +134,7 @@ void vocabulary_free(vocabulary *v) {
   if (!v)
     return;
   token_table_free(&v->table);
-  free(v);
+  xfree(v);
 }
 
 size_t vocabulary_size(const vocabulary *v) {

@@ -63,7 +63,8 @@ typedef struct nlm_limits {
   int64_t time;       // every symbolic dimension but the batch
 } nlm_limits;
 
-// Bytes of memory that a context for these limits needs; 0 when they are out of range.
+// Bytes of memory that a context for these limits needs; 0 when they are out of range, or when there is no
+// memory to count it.
 NLM_API size_t nlm_workspace_bytes(const nlm_model *model, const nlm_limits *limits);
 // A context in memory of its own, or in the caller's (64-byte aligned, nlm_workspace_bytes large, not to be
 // freed before the context was destroyed).
