@@ -227,6 +227,19 @@ int64_t session_run(session *s, int64_t kind) {
   return status;
 }
 
+bad_place session_bad_place(const session *s) {
+  const struct nlm_abi_tensor *t = &s->model->inputs[s->frame.status_input];
+  int64_t step_items = 1, row_items = 1, position = s->frame.status_position;
+  for (int64_t k = 1; k < t->rank; k++) {
+    int64_t extent = session_expression(s->model, t->dims[k], s->dims, false);
+    row_items *= extent;
+    step_items *= k > 1 ? extent : 1;
+  }
+  row_items = row_items > 0 ? row_items : 1;
+  step_items = step_items > 0 ? step_items : 1;
+  return (bad_place){position / row_items, t->rank > 1 ? position % row_items / step_items : -1};
+}
+
 gradient_view session_gradient(const session *s, int64_t index) {
   const struct nlm_abi_program *p = session_program(s->model, NLM_GRAD);
   const struct nlm_abi_gradient *g = &p->gradients[index];

@@ -74,4 +74,11 @@ gradient_view session_gradient(const session *s, int64_t index);
 
 extern const struct nlm_runtime_calls session_calls;
 
+// Where the value stands that ended a run with NLM_STATUS_ID_RANGE (status_position at 0 or above): the row
+// of the batch and the step in it, -1 for inputs without steps.
+typedef struct bad_place {
+  int64_t row, step;
+} bad_place;
+bad_place session_bad_place(const session *s);
+
 #endif

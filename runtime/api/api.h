@@ -67,8 +67,8 @@ values_type output_values_type(const loaded_model *m, size_t output);
 double value_at(const void *values, values_type type, int64_t index);
 decision decide(const model_output *o, const void *values, values_type type, int64_t units);
 
-// "input 'x', row 3, step 5: id 70000 is outside its table" for a run that ended with NLM_STATUS_ID_RANGE;
-// rows count from 0 at `first_row`. Writes at most n bytes.
+// "input 'x', row 3, step 5: id 70000 is outside its table of 20000 rows" for a run that ended with
+// NLM_STATUS_ID_RANGE; rows count from 0 at `first_row`. Writes at most n bytes.
 void describe_bad_id(const session *s, int64_t first_row, char *text, size_t n);
 
 #endif

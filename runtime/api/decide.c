@@ -54,24 +54,15 @@ void describe_bad_id(const session *s, int64_t first_row, char *text, size_t n) 
   const struct nlm_abi_model *abi = s->model;
   const struct nlm_frame *f = &s->frame;
   const struct nlm_abi_tensor *t = &abi->inputs[f->status_input];
-  int64_t step_items = 1, row_items = 1;
   if (f->status_position < 0) {
     snprintf(text, n, "input '%s': sequences of more than %lld steps have no place in its table of positions",
              t->name, (long long)f->status_value);
     return;
   }
-  for (int64_t k = 1; k < t->rank; k++) {
-    int64_t extent = session_expression(abi, t->dims[k], s->dims, false);
-    row_items *= extent;
-    step_items *= k > 1 ? extent : 1;
-  }
-  row_items = row_items > 0 ? row_items : 1;
-  step_items = step_items > 0 ? step_items : 1;
-  long long row = (long long)(first_row + f->status_position / row_items),
-            step = (long long)(f->status_position % row_items / step_items), id = (long long)f->status_value;
-  if (t->rank > 1)
-    snprintf(text, n, "input '%s', row %lld, step %lld: id %lld is outside its table", t->name, row, step,
-             id);
-  else
-    snprintf(text, n, "input '%s', row %lld: id %lld is outside its table", t->name, row, id);
+  char step[40] = "";
+  bad_place at = session_bad_place(s);
+  if (at.step >= 0)
+    snprintf(step, sizeof step, ", step %lld", (long long)at.step);
+  snprintf(text, n, "input '%s', row %lld%s: id %lld is outside its table of %lld rows", t->name,
+           (long long)(first_row + at.row), step, (long long)f->status_value, (long long)f->status_limit);
 }

@@ -13,5 +13,6 @@ int64_t check_ids_in_range(struct nlm_frame *frame, const int32_t *ids, const in
   frame->status_input = input;
   frame->status_position = positions ? positions[at] : at;
   frame->status_value = ids[at];
+  frame->status_limit = bound;
   return NLM_STATUS_ID_RANGE;
 }

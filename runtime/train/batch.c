@@ -329,9 +329,8 @@ void batcher_describe_status(const batcher *b, strbuf *out) {
     return;
   }
   bool is_target = t->role >= NLM_ROLE_TARGET_INT;
-  int64_t per_row = session_elements(b->model->abi, t, b->session->dims) / (int64_t)b->count;
-  int64_t at = f->status_position / (per_row ? per_row : 1);
-  size_t row = b->rows[at < (int64_t)b->count ? at : 0];
+  bad_place at = session_bad_place(b->session);
+  size_t row = b->rows[at.row < (int64_t)b->count ? at.row : 0];
   const model_pipeline *p = pipeline_of(b->model, f->status_input);
   strbuf_printf(out, "%s '%s', row %zu", is_target ? "output" : "input", t->name, row);
   if (b->files[f->status_input])
@@ -340,10 +339,12 @@ void batcher_describe_status(const batcher *b, strbuf *out) {
     strbuf_printf(out, " (%s:%u)", b->data->row_file[row], b->data->row_line[row]);
   else if (b->data->row_file)
     strbuf_printf(out, " (%s)", b->data->row_file[row]);
-  if (per_row > 1)
-    strbuf_printf(out, ", step %lld", (long long)(f->status_position % per_row));
-  strbuf_printf(out, is_target ? ": there is no class %lld" : ": id %lld is outside its table",
-                (long long)f->status_value);
+  if (at.step >= 0)
+    strbuf_printf(out, ", step %lld", (long long)at.step);
+  strbuf_printf(out,
+                is_target ? ": there is no class %lld; there are %lld"
+                          : ": id %lld is outside its table of %lld rows",
+                (long long)f->status_value, (long long)f->status_limit);
   if (p)
     strbuf_printf(out, "; the vocabulary of '%s' has %zu words: give it max_tokens, or the table more rows",
                   p->layer, vocabulary_size(p->words));

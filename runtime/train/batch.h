@@ -38,7 +38,8 @@ void batcher_name_files(batcher *b, const data_tensor *inputs, size_t inputs_cou
 // Sets dimensions, inputs, outputs and workspace for a set of programs (bits 1 << kind); rows [count] stay
 // borrowed until the next load. False and a sentence: rows that do not go together, or no memory.
 bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned programs, strbuf *error);
-// "input 'words', row 12 (train.tsv:13), step 4: id 70000 ..." after NLM_STATUS_ID_RANGE.
+// "input 'words', row 12 (train.tsv:13), step 4: id 70000 is outside its table of 20000 rows" after
+// NLM_STATUS_ID_RANGE.
 void batcher_describe_status(const batcher *b, strbuf *out);
 
 // Output k of the current batch as rows: [rows, units], mask [rows] or NULL.

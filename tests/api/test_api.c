@@ -217,7 +217,8 @@ static void tensors(void **state) {
   expect_near((double)out[1], mood_of(ids + 3, 3), 1e-6);
   ids[4] = 6;
   assert_int_equal(nlm_run(c, (int64_t[]){2, 3}, inputs, outputs), NLM_ERROR_INPUT);
-  assert_string_equal(nlm_context_error(c), "input 'review', row 1, step 1: id 6 is outside its table");
+  assert_string_equal(nlm_context_error(c),
+                      "input 'review', row 1, step 1: id 6 is outside its table of 6 rows");
   ids[4] = -1;
   assert_int_equal(nlm_run(c, (int64_t[]){2, 3}, inputs, outputs), NLM_ERROR_INPUT);
   assert_int_equal(nlm_run(c, (int64_t[]){2, 5}, inputs, outputs), NLM_ERROR_LIMITS);

@@ -205,8 +205,9 @@ static void check_run(const struct nlm_abi_model *m) {
          "each kernel is profiled");
   c.ids[3] = VOCABULARY;
   expect(run(m, &c, &frame, NULL) == NLM_STATUS_ID_RANGE, "an id outside the table stops the call");
-  expect(frame.status_input == 0 && frame.status_position == 3 && frame.status_value == VOCABULARY,
-         "the status names input, element and id");
+  expect(frame.status_input == 0 && frame.status_position == 3 && frame.status_value == VOCABULARY &&
+             frame.status_limit == VOCABULARY,
+         "the status names input, element, id and the size of the table");
 #if defined(__x86_64__)
   expect(_mm_getcsr() == state, "the floating-point state is the caller's after an error too");
 #endif
