@@ -3,8 +3,6 @@
 #include "driver/compile.h"
 #include "driver/link.h"
 #include "driver/temporary.h"
-#include <stdlib.h>
-#include <unistd.h>
 
 static char *executable_name(const loaded *l, const options *o) {
   if (o->output)
@@ -13,7 +11,7 @@ static char *executable_name(const loaded *l, const options *o) {
 }
 
 static int write_and_link(const loaded *l, const options *o, compiled *c, const char *executable) {
-  char *object = temporary_file(".o");
+  char *object = temporary_file("model.o");
   if (!object)
     return EXIT_WRONG_INPUT;
   double start = seconds_now();
@@ -21,8 +19,7 @@ static int write_and_link(const loaded *l, const options *o, compiled *c, const 
   if (code == EXIT_DONE)
     code = link_executable(object, codegen_symbol(c->module), executable);
   c->times.write += seconds_now() - start;
-  unlink(object);
-  free(object);
+  temporary_remove(object);
   return code == EXIT_DONE ? write_depfile(l, o, executable) : code;
 }
 

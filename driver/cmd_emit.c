@@ -84,14 +84,16 @@ static int emit_bitcode(const emission *e) {
 }
 
 static int emit_linked(const emission *e, int (*link)(const char *object, const char *output)) {
-  char *object = temporary_file(".o");
+  strbuf name = {0}; // of the archive's member
+  strbuf_printf(&name, "%s.o", codegen_symbol(e->c->module));
+  char *object = temporary_file(strbuf_text(&name));
+  strbuf_free(&name);
   if (!object)
     return EXIT_WRONG_INPUT;
   int code = write_code(e->c, CODEGEN_OBJECT, object);
   if (code == EXIT_DONE)
     code = link(object, e->path);
-  unlink(object);
-  free(object);
+  temporary_remove(object);
   return code == EXIT_DONE ? emit_header_beside(e) : code;
 }
 

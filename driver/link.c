@@ -143,13 +143,20 @@ static int move_into_place(const char *temporary, const char *destination) {
   return stored && rename(temporary, destination) == 0 ? EXIT_DONE : fail_to_write(destination);
 }
 
-// Where the tool writes before its result is moved into place: beside it.
+// Where the tool writes before its result is moved into place: beside it. forget_temporary releases it.
 static char *temporary_for(const char *destination) {
   if (!strcmp(destination, "-"))
-    return temporary_file(".out");
+    return temporary_file("result");
   strbuf name = {0};
   strbuf_printf(&name, "%s.%ld.tmp", destination, (long)getpid());
   return name.data;
+}
+
+static void forget_temporary(char *temporary, const char *destination) {
+  if (!strcmp(destination, "-"))
+    temporary_remove(temporary);
+  else
+    free(temporary);
 }
 
 // Runs the tool, which writes to `temporary`, and moves the result into place.
@@ -170,7 +177,7 @@ static int run_to(command_line *line, const char *package, const char *temporary
 }
 
 static char *write_main(const char *symbol) {
-  char *path = temporary_file(".c");
+  char *path = temporary_file("main.c");
   if (!path)
     return NULL;
   FILE *f = fopen(path, "w");
@@ -184,8 +191,7 @@ static char *write_main(const char *symbol) {
   if (f && fclose(f) == 0)
     return path;
   fail_to_write(path);
-  unlink(path);
-  free(path);
+  temporary_remove(path);
   return NULL;
 }
 
@@ -201,10 +207,9 @@ int link_executable(const char *object, const char *symbol, const char *executab
                                            "-Wl,--gc-sections", "-pthread", "-ldl", "-lm", NULL});
     code = run_to(&line, "gcc", temporary, executable);
   }
-  if (main_file)
-    unlink(main_file);
-  free(main_file);
-  free(temporary);
+  temporary_remove(main_file);
+  if (temporary)
+    forget_temporary(temporary, executable);
   return code;
 }
 
@@ -216,7 +221,7 @@ int link_archive(const char *object, const char *archive) {
   command_line line = {0};
   add_words(&line, (const char *const[]){"ar", "rcsD", temporary, object, NULL});
   int code = run_to(&line, "binutils", temporary, archive);
-  free(temporary);
+  forget_temporary(temporary, archive);
   return code;
 }
 
@@ -231,6 +236,6 @@ int link_shared(const char *object, const char *library) {
             (const char *const[]){"-shared", object, "-Wl,--whole-archive", archive, "-Wl,--no-whole-archive",
                                   "-o", temporary, "-pthread", "-ldl", "-lm", NULL});
   int code = run_to(&line, "gcc", temporary, library);
-  free(temporary);
+  forget_temporary(temporary, library);
   return code;
 }
