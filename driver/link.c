@@ -114,6 +114,9 @@ static void add_c_compiler(command_line *line) {
     line->words[line->n++] = word;
   if (line->n == 0)
     line->words[line->n++] = "cc";
+#ifdef NLM_LINK_FLAGS
+  line->words[line->n++] = NLM_LINK_FLAGS; // what the runtime's own objects were built with
+#endif
 }
 
 static int fail_to_write(const char *path) {
