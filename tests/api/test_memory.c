@@ -181,10 +181,13 @@ static void take_and_end(void *argument) {
 static void attempts(void **state) {
   (void)state;
   long live = heap_live();
-  steps s = {.ends = true};
-  assert_false(memory_try(take_and_end, &s));
-  assert_string_equal(order, "ba");
+  steps s = {0};
+  s.ends = heap_can_fail(); // a sanitizer ends the process where malloc would return NULL
+  assert_int_equal(memory_try(take_and_end, &s), !s.ends);
+  assert_string_equal(order, s.ends ? "ba" : "");
   assert_int_equal(heap_live(), live);
+  if (!s.ends)
+    free(s.kept);
   s.ends = false;
   order[0] = 0;
   assert_true(memory_try(take_and_end, &s));
