@@ -44,6 +44,14 @@ static const struct {
     {"dU = H'dG", 32, 128, 6488, 1, 0},
     {"dX = dY W'", 2400, 256, 256, 0, 1},
     {"dH = dG U', 32 rows", 32, 32, 128, 0, 1},
+    {"dW of a Conv1D, distinct ids", 128, 640, 1950, 1, 0},
+    {"dW of a Conv2D, 13 x 13", 64, 576, 5408, 1, 0},
+    {"dW of 128 units, 100 steps", 128, 384, 3200, 1, 0},
+    {"dW of keys, 200 steps", 256, 512, 6400, 1, 0},
+    {"keys, 200 steps", 6400, 512, 256, 0, 0},
+    {"scores of a head", 200, 200, 256, 0, 1},
+    {"scores times values", 200, 256, 200, 0, 0},
+    {"Conv2D, 13 x 13, by taps", 5408, 576, 64, 0, 0},
     {"square", 1024, 1024, 1024, 0, 0},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
