@@ -170,8 +170,8 @@ bool stage_is_flat(const routine *r, const stage *st) {
 void store_root(routine *r, node *root, const place *p, LLVMValueRef v) {
   if (r->scan && scan_store(r, root, p, v))
     return;
-  const buffer *list[MAX_STORED];
-  int count = stored_buffers(r->pc, root, list, MAX_STORED);
+  int count;
+  const buffer *const *list = stored_buffers(r->pc, root, &count);
   INVARIANT(count > 0);
   for (int k = 0; k < count; k++) {
     memory m = memory_of_buffer(r, list[k]);
@@ -350,8 +350,8 @@ void emit_stage_rows(routine *r, const stage *st, LLVMValueRef begin, LLVMValueR
 
 // Zeroes the table that the rows are then stored into.
 static void zero_scatter(routine *r, node *root) {
-  const buffer *list[MAX_STORED];
-  int count = stored_buffers(r->pc, root, list, MAX_STORED);
+  int count;
+  const buffer *const *list = stored_buffers(r->pc, root, &count);
   for (int k = 0; k < count; k++) {
     memory m = memory_of_buffer(r, list[k]);
     LLVMValueRef bytes = emit_imul(r->e, dim_value(r, shape_elements(r->pc->dims, &root->shape)),

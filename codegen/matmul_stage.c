@@ -103,8 +103,9 @@ static int64_t static_extent(const dim *d) {
 }
 
 static const buffer *target_buffer(const matmul_code *c) {
-  const buffer *list[MAX_STORED];
-  INVARIANT(stored_buffers(c->pc, c->st->roots[0], list, MAX_STORED) > 0);
+  int count;
+  const buffer *const *list = stored_buffers(c->pc, c->st->roots[0], &count);
+  INVARIANT(count > 0);
   return list[0];
 }
 
@@ -190,9 +191,9 @@ static LLVMValueRef emit_body(matmul_code *c) {
 
 // Further buffers of the same value (an output that is also something else) are copies.
 static void copy_result(routine *r, const matmul_code *c) {
-  const buffer *list[MAX_STORED];
   node *root = c->st->roots[0];
-  int count = stored_buffers(c->pc, root, list, MAX_STORED);
+  int count;
+  const buffer *const *list = stored_buffers(c->pc, root, &count);
   LLVMValueRef bytes = emit_imul(r->e, dim_value(r, shape_elements(c->pc->dims, &root->shape)),
                                  const_i64(r->e, element_bytes_of(r->e, root->type)));
   for (int k = 1; k < count; k++)

@@ -137,9 +137,8 @@ static inline int64_t memory_key(enum memory_space space, int64_t number) {
   return ((int64_t)space << 32) | number;
 }
 // Buffers that a computed node must be stored to: its own and those of further roles (an output that is also
-// a loss).
-int stored_buffers(const program_code *pc, const node *n, const buffer **list, int capacity);
-enum { MAX_STORED = 8 };
+// a loss). In the program's arena.
+const buffer *const *stored_buffers(const program_code *pc, const node *n, int *count);
 
 LLVMTypeRef element_type(emitter *e, elem_type type);
 int64_t element_bytes_of(const emitter *e, elem_type type);

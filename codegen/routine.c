@@ -389,18 +389,21 @@ memory memory_of(routine *r, const node *n) {
   return memory_of_buffer(r, b);
 }
 
-int stored_buffers(const program_code *pc, const node *n, const buffer **list, int capacity) {
-  int count = 0;
+static bool is_stored_to(const buffer *b) {
+  return b->place != PLACE_INPUT && b->place != PLACE_PARAM;
+}
+
+const buffer *const *stored_buffers(const program_code *pc, const node *n, int *count) {
   const buffer *own = schedule_buffer(pc->s, n);
-  if (own && own->place != PLACE_INPUT && own->place != PLACE_PARAM)
-    list[count++] = own;
+  const buffer **list = ARENA_ARRAY(pc->mem, const buffer *, pc->s->buffers.len + 1);
+  int found = 0;
+  if (own && is_stored_to(own))
+    list[found++] = own;
   for (size_t k = 0; k < pc->s->buffers.len; k++) {
     const buffer *b = &pc->s->buffers.data[k];
-    bool writable = b->place != PLACE_INPUT && b->place != PLACE_PARAM;
-    if (b->value != n || !writable || b == own)
-      continue;
-    INVARIANT(count < capacity);
-    list[count++] = b;
+    if (b->value == n && is_stored_to(b) && b != own)
+      list[found++] = b;
   }
-  return count;
+  *count = found;
+  return list;
 }

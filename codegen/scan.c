@@ -176,9 +176,9 @@ static void copy_states_out(routine *r, LLVMValueRef row, LLVMValueRef rows) {
   scan_code *sc = r->scan;
   for (int k = 0; k < sc->body->n_state; k++) {
     const local_rows *state = &sc->locals.data[k];
-    const buffer *list[MAX_STORED];
     node *part = scan_final_state(r->pc->s->program->g, sc->subject, k);
-    int count = stored_buffers(r->pc, part, list, MAX_STORED);
+    int count;
+    const buffer *const *list = stored_buffers(r->pc, part, &count);
     for (int j = 0; j < count; j++) {
       memory to = memory_of_buffer(r, list[j]);
       LLVMValueRef first = emit_imul(r->e, row, const_i64(r->e, state->row_elements));

@@ -130,8 +130,8 @@ bool scan_memory(routine *r, node *n, const place *p, memory *m, LLVMValueRef *v
 }
 
 static void store_to_all(routine *r, const node *part, const shape *s, const place *p, LLVMValueRef v) {
-  const buffer *list[MAX_STORED];
-  int count = stored_buffers(r->pc, part, list, MAX_STORED);
+  int count;
+  const buffer *const *list = stored_buffers(r->pc, part, &count);
   for (int k = 0; k < count; k++) {
     memory m = memory_of_buffer(r, list[k]);
     store_at(r, &m, s, p, v);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The lists of layers, functions and losses in docs/language.md are those of nlmc, and docs/layers.md is what `nlmc help`
 # says of everything that has a name.
-# usage: lists.sh NLMC ROOT [--write]: with --write the pages are brought up to date
+# usage: lists.sh NLMC ROOT [--write]: with --write the pages are brought up to date, and docs/checks.md with them
 . "$2/tests/cli/checks.inc"
 page=$root/docs/language.md
 wrap() { # one line of words to lines of the page
@@ -45,6 +45,8 @@ markdown() { # MODE, of the last command's output
 if [ "${3:-}" = --write ]; then
   cp page.md "$page"
   cp reference.md "$root/docs/layers.md"
+  checks=$(dirname "$nlmc")/../tests/docs/checks # of the same build, if it is built
+  [ ! -x "$checks" ] || sh "$root/tests/docs/checks.sh" "$checks" "$root" --write || fail "docs/checks.md is not written"
   finish
 fi
 cmp -s page.md "$page" || { fail "docs/language.md: lists are out of date (lists.sh NLMC ROOT --write)" && diff "$page" page.md; }

@@ -97,7 +97,8 @@ def smoothed_binary(p, y):
 
 
 def smoothed_categorical_of_logits(z, y):
-    return F.cross_entropy(z, y, reduction="none", label_smoothing=0.1)
+    rows = F.cross_entropy(z.flatten(0, -2), y.flatten(0, -2), reduction="none", label_smoothing=0.1)
+    return rows.reshape(z.shape[:-1])
 
 
 LOSSES = {
@@ -173,6 +174,31 @@ def masked_cases():
            classes_and_gaps, sparse, lambda y: y != -1)
 
 
+def masked_together_case():
+    """Every loss that is taken row by row, one output for each. Their scales differ: those of mape are hundreds."""
+    used = {n: rule for n, rule in LOSSES.items() if n not in ("dice", "tversky")}
+
+    def forward(p, x):
+        mask = x["words"] != 0
+        e = p["embedding/embeddings"][x["words"]]
+        return {n: (dense(p, "dense" + (f"_{k}" if k else ""), e, activation), mask)
+                for k, (n, (_, _, activation, _, _)) in enumerate(used.items())}
+
+    outputs = "\n".join(f"  output {n} = e -> Dense(4, activation = {rule[1]})" for n, rule in used.items())
+    shapes = table_shape("embedding", WORDS, WIDTH)
+    for k in range(len(used)):
+        shapes.update(dense_shapes("dense" + (f"_{k}" if k else ""), WIDTH, 4))
+    case("losses_masked",
+         source=f"""
+  input words: int[time]
+  e = words -> Embedding({WORDS}, {WIDTH}, mask_zero = true)
+{outputs}""",
+         shapes=shapes, inputs={"words": lambda rng: ids_of(rng, TIME, WORDS, True)}, forward=forward,
+         losses={n: rule[0] for n, rule in used.items()}, targets={n: rule[3] for n, rule in used.items()},
+         loss_functions={n: rule[4] for n, rule in used.items()}, loss_weights={"mape": 0.01})
+
+
 def all_loss_cases():
     plain_cases()
     masked_cases()
+    masked_together_case()

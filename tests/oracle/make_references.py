@@ -29,6 +29,7 @@ import torch
 import cases_of_cells
 import cases_of_convolution
 import cases_of_attention
+import cases_of_elements
 import cases_of_layers
 import cases_of_losses
 import cases_of_sequences
@@ -225,6 +226,7 @@ def main():
     cases_of_convolution.all_convolution_cases()
     cases_of_attention.all_attention_cases()
     cases_of_losses.all_loss_cases()
+    cases_of_elements.all_element_cases()
     wanted = sys.argv[1:] or sorted(CASES)
     manifest = HERE / "cases.json"
     known = {c["name"]: c for c in json.loads(manifest.read_text())["cases"]} if manifest.exists() else {}

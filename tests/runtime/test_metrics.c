@@ -182,8 +182,11 @@ static void losses_as_metrics(void **unused) {
       {"mean_squared_error", {0, 1, 0, 0}, {1, 1, 0, 0}, 0.25, 2},
       {"root_mean_squared_error", {0, 1, 0, 0}, {1, 1, 0, 0}, 0.5, 2},
       {"mae", {0, 1, 0, 0}, {1, 1, 0, 0}, 0.25, 2},
+      {"mean_absolute_error", {0, 2, 0, 0}, {1, 1, 0, 0}, 0.5, 2},
       {"mape", {0, 1, 0, 0}, {1, 1, 0, 0}, 250000000, 2},
+      {"mean_absolute_percentage_error", {4, 1, 2, 5}, {1, 1, 3, 5}, 31.25, 2},
       {"msle", {0, 1, 0, 0}, {1, 1, 0, 0}, 0.12011322, 2},
+      {"mean_squared_logarithmic_error", {0, 1, 0, 0}, {1, 1, 0, 0}, 0.12011322, 2},
       {"cosine_similarity", {0, 1, 1, 1}, {1, 0, 1, 1}, 0.5, 2},
       {"logcosh", {0, 1, 0, 0}, {1, 1, 0, 0}, 0.10844523, 2},
       {"poisson", {0, 1, 0, 0}, {1, 1, 0, 0}, 0.49999997, 2},
@@ -202,7 +205,7 @@ static void losses_as_metrics(void **unused) {
   model_output sparse = {.name = "y", .units = 3, .class_ids = true};
   const int32_t ids[] = {1, 2};
   metric_batch b = {
-      .rows = 2, .units = 3, .real_bytes = 8, .predicted = cases[11].predicted, .int_target = ids};
+      .rows = 2, .units = 3, .real_bytes = 8, .predicted = cases[14].predicted, .int_target = ids};
   assert_near(measure("sparse_categorical_crossentropy", &sparse, &b, 1), 1.1769392);
   assert_near(measure("perplexity", &sparse, &b, 1), 1 / sqrt(0.95 * 0.1));
   assert_true(metric_find("mse")->lower_is_better && !metric_find("auc")->lower_is_better);
