@@ -21,7 +21,7 @@ typedef struct oracle {
   program_inputs *inputs;
   program *p;
   reference *ref;
-  double *data[64]; // bound to leaves, freed at the end
+  double *data[128]; // bound to leaves, freed at the end
   size_t n_data;
 } oracle;
 
@@ -38,7 +38,7 @@ static double *read_npy(const oracle *o, const char *kind, const char *name, npy
 }
 
 static void bind(oracle *o, node *leaf, double *values) {
-  assert_true(o->n_data < 64);
+  assert_true(o->n_data < 128);
   o->data[o->n_data++] = values;
   reference_bind(o->ref, leaf, values);
 }
@@ -79,9 +79,9 @@ static void bind_weights(oracle *o, node *const *leaves) {
 
 // Leaves exist before the reference is made, which counts nodes by then.
 static void bind_all(oracle *o) {
-  node *inputs[16], *weights[48];
+  node *inputs[32], *weights[64];
   graph *g = o->p->g;
-  assert_true(o->inputs->list.len <= 16 && o->m->weights.len <= 48);
+  assert_true(o->inputs->list.len <= 32 && o->m->weights.len <= 64);
   for (size_t i = 0; i < o->inputs->list.len; i++) {
     const program_input *p = &o->inputs->list.data[i];
     bool ints = p->role == INPUT_IDS || p->role == INPUT_TARGET_INT;
