@@ -1,6 +1,6 @@
 // The config string of a compiled model, see docs/abi.md.
 #include "driver/compile.h"
-#include "ir/layer.h"
+#include "ir/layers/lookup.h"
 #include "ir/regularization.h"
 #include "ir/report.h"
 #include "support/json.h"
@@ -111,27 +111,63 @@ static void put_inputs(const model *m, strbuf *out) {
   strbuf_puts(out, "]");
 }
 
+static void put_words(const layer *l, strbuf *out) {
+  const lookup_words *given = args_index(l->def->args, "vocabulary") >= 0 ? lookup_words_of(l) : NULL;
+  if (!given)
+    return;
+  strbuf_puts(out, ", \"vocabulary\": [");
+  for (size_t k = 0; k < given->count; k++) {
+    strbuf_puts(out, k ? ", " : "");
+    json_put_string(out, given->words[k]);
+  }
+  strbuf_puts(out, "]");
+  for (size_t k = 0; k < given->columns; k++)
+    strbuf_printf(out, "%s%.17g%s", k ? ", " : ", \"idf_weights\": [", given->idf[k],
+                  k + 1 == given->columns ? "]" : "");
+}
+
+static void put_pipeline(const program_inputs *inputs, size_t k, strbuf *out) {
+  static const char *const copied[] = {"standardize",
+                                       "split",
+                                       "ngrams",
+                                       "max_tokens",
+                                       "output_mode",
+                                       "output_sequence_length",
+                                       "num_oov_indices",
+                                       "mask_token",
+                                       "oov_token",
+                                       "oov_method",
+                                       "num_bins",
+                                       "mask_value",
+                                       "salt"};
+  const program_input *in = &inputs->list.data[k];
+  const layer *l = in->pipeline->layer;
+  bool weights = k + 1 < inputs->list.len && inputs->list.data[k + 1].weights;
+  strbuf_puts(out, "{\"layer\": ");
+  json_put_string(out, l->name);
+  strbuf_printf(out,
+                ", \"type\": \"%s\", \"model_input\": %d, \"program_input\": %zu, \"weights_input\": %lld",
+                l->def->name, in->model_input, k, weights ? (long long)k + 1 : -1LL);
+  for (size_t j = 0; j < sizeof copied / sizeof *copied; j++) {
+    if (args_index(l->def->args, copied[j]) < 0)
+      continue;
+    strbuf_puts(out, ", ");
+    put_key(out, copied[j]);
+    put_value(layer_arg(l, copied[j]), out);
+  }
+  put_words(l, out);
+  strbuf_putc(out, '}');
+}
+
 static void put_pipelines(const program_inputs *inputs, strbuf *out) {
-  static const char *const copied[] = {"standardize", "split", "ngrams", "max_tokens",
-                                       "output_sequence_length"};
   bool first = true;
   strbuf_puts(out, ", \"pipelines\": [");
   for (size_t k = 0; k < inputs->list.len; k++) {
-    const program_input *in = &inputs->list.data[k];
-    if (!in->pipeline)
+    if (!inputs->list.data[k].pipeline || inputs->list.data[k].weights)
       continue;
-    const layer *l = in->pipeline->layer;
-    strbuf_puts(out, first ? "{" : ", {");
+    strbuf_puts(out, first ? "" : ", ");
     first = false;
-    put_key(out, "layer");
-    json_put_string(out, l->name);
-    strbuf_printf(out, ", \"model_input\": %d, \"program_input\": %zu", in->model_input, k);
-    for (size_t j = 0; j < sizeof copied / sizeof *copied; j++) {
-      strbuf_puts(out, ", ");
-      put_key(out, copied[j]);
-      put_value(layer_arg(l, copied[j]), out);
-    }
-    strbuf_putc(out, '}');
+    put_pipeline(inputs, k, out);
   }
   strbuf_puts(out, "]");
 }

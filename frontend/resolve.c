@@ -294,11 +294,13 @@ bool load_models(unit *u, const char *path, const load_options *options) {
   load_file(&l, path, (span){0}, true);
   vec_free(&l.real_paths);
   l.info->hash = arena_printf(u->mem, "%016" PRIx64, l.hash);
-  keep_paths(u, l.info);
   if (!l.broken) {
     apply_definitions(&r, options);
     resolve_all(&r);
   }
+  for (size_t i = 0; i < u->files.len; i++)
+    vec_push(&l.info->paths, u->files.data[i]);
+  keep_paths(u, l.info);
   release(&r);
   return diags_errors(u->diags) == errors;
 }

@@ -34,6 +34,12 @@ typedef struct layer_call {
   bool failed;
 } layer_call;
 
+// What the program takes of a layer that runs in the runtime, before it.
+typedef struct pipeline_form {
+  shape ids;    // of an INT program input
+  bool weights; // with a second one, REAL of the same shape: a number for each id
+} pipeline_form;
+
 struct layer_def {
   const char *name;  // "LSTM"
   const char *snake; // "lstm"
@@ -64,6 +70,9 @@ struct layer_def {
   // Sets app outputs (call_output) and, when call->first, weights (call_weight). false after an error was
   // reported.
   bool (*build)(layer_call *call);
+  // Layers of text and categories: what the runtime makes of their input, which is a model's input; else
+  // NULL. Ids alone as an INT output are that output; for anything else `lower` builds it from lower_given().
+  pipeline_form (*pipeline)(const application *app);
   // Builds L2 for one application: reads lower_input(), writes lower_set_output().
   void (*lower)(lowering *lw, const application *app);
   const struct cell_def *cell; // what one step does (ir/cell.h): of cells, and of LSTM and its kin; else NULL

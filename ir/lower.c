@@ -131,6 +131,14 @@ node *lower_pack(lowering *lw, const tensor *t) {
   return made.pack;
 }
 
+node *lower_given(lowering *lw, const application *app, node **weights, int *input) {
+  int id = app->outputs[0]->id;
+  INVARIANT(lw->p->given_ids[id]);
+  *weights = lw->p->given_weights[id];
+  *input = lw->p->input_of[id];
+  return lw->p->given_ids[id];
+}
+
 int lower_input_index(const lowering *lw, const tensor *t) {
   while (t) {
     if (lw->p->input_of[t->id] >= 0)

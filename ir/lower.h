@@ -65,6 +65,9 @@ node *lower_mask(lowering *lw, const tensor *t);
 void lower_set_mask(lowering *lw, const tensor *mask_source, node *mask);
 // INT, of the shape of an INT tensor: 1 where it is not 0.
 node *lower_nonzero_ids(lowering *lw, const tensor *ids);
+// What the runtime made for a pipeline's application: its ids, and their weights or NULL. *input is the ids'
+// index among the program's inputs.
+node *lower_given(lowering *lw, const application *app, node **weights, int *input);
 // The PACK node for a tensor's mask (MASK_NONE: the dense packing of its axis 1). One per mask value.
 node *lower_pack(lowering *lw, const tensor *t);
 lowered lowered_dense_value(node *data);
@@ -124,7 +127,8 @@ typedef struct program_input {
   const char *name; // the model input's or output's name
   program_input_role role;
   shape shape;                 // [batch, ...]
-  const application *pipeline; // the TextVectorization that makes these ids from text, or NULL
+  const application *pipeline; // the text or category layer that makes it in the runtime, or NULL
+  bool weights;                // the numbers that belong to the ids, which are the input before
   int model_input;             // index in model.inputs, or -1 for targets
   int model_output;            // for targets, else -1
 } program_input;
@@ -143,11 +147,11 @@ typedef struct program {
   without_gradient; // trainable, but the loss does not depend on them (GRAD, after autodiff)
 } program;
 
-// Whether a layer runs in the runtime, before the program: its input is text and its result a program input.
+// Whether a layer runs in the runtime, before the program: what it makes of its input is a program input.
 bool application_is_pipeline(const application *app);
-// Text inputs become the ids their pipelines make, in order of model inputs and applications; then targets in
-// order of outputs, for those with a loss in model.training. In the unit's arena (list memory:
-// program_inputs_free).
+// Inputs of pipelines become the ids (and weights) these make, in order of model inputs and applications;
+// then targets in order of outputs, for those with a loss in model.training. In the unit's arena (list
+// memory: program_inputs_free).
 program_inputs *program_inputs_of(const model *m);
 void program_inputs_free(program_inputs *inputs);
 // Lowers a model. Roots: INFER outputs (each followed by its mask when it is a masked sequence); EVALUATE the

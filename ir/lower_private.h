@@ -10,8 +10,9 @@ typedef struct pack_entry {
 } pack_entry;
 
 typedef struct lowering_private {
-  node **masks;  // by tensor id of the mask source; NULL until somebody asks
-  int *input_of; // by tensor id: index in program inputs, or -1
+  node **masks;                      // by tensor id of the mask source; NULL until somebody asks
+  int *input_of;                     // by tensor id: index in program inputs, or -1
+  node **given_ids, **given_weights; // by tensor id of a pipeline's output
   VEC(pack_entry) packs;
 } lowering_private;
 

@@ -1,11 +1,13 @@
 // Whole programs: inputs, every layer in order, roots.
 #include "ir/layer.h"
 #include "ir/lower_private.h"
+#include "ir/report_private.h"
 #include "ir/train.h"
+#include <stdlib.h>
 #include <string.h>
 
 bool application_is_pipeline(const application *app) {
-  return app->n_inputs >= 1 && app->inputs[0]->type == TENSOR_TEXT;
+  return app->layer->def->pipeline != NULL;
 }
 
 // ---- program inputs
@@ -16,15 +18,49 @@ static void add_pipelines(program_inputs *list, const model *m, int input) {
     const application *app = m->applications.data[i];
     if (!application_is_pipeline(app) || app->inputs[0] != text)
       continue;
-    const tensor *out = app->outputs[0];
+    pipeline_form form = app->layer->def->pipeline(app);
     program_input p = {.name = text->name,
-                       .role = out->type == TENSOR_INT ? INPUT_IDS : INPUT_REAL,
-                       .shape = out->shape,
+                       .role = INPUT_IDS,
+                       .shape = form.ids,
                        .pipeline = app,
                        .model_input = input,
                        .model_output = -1};
     vec_push(&list->list, p);
+    if (!form.weights)
+      continue;
+    p.name = arena_printf(m->unit->mem, "%s_weights", text->name);
+    p.role = INPUT_REAL;
+    p.weights = true;
+    vec_push(&list->list, p);
   }
+}
+
+static bool reads(const application *app, const tensor *t) {
+  size_t n = report_inputs(app, NULL);
+  const tensor **list = xcalloc(n + 1, sizeof *list);
+  report_inputs(app, list);
+  bool found = false;
+  for (size_t k = 0; k < n; k++)
+    found |= list[k] == t;
+  free(list);
+  return found;
+}
+
+// Whether pipelines are all that reads an input of the model.
+static bool is_for_pipelines(const model *m, const tensor *input) {
+  bool by_pipeline = false;
+  for (size_t i = 0; i < m->outputs.len; i++)
+    if (m->outputs.data[i].value == input)
+      return false;
+  for (size_t i = 0; i < m->applications.len; i++) {
+    const application *app = m->applications.data[i];
+    if (!reads(app, input))
+      continue;
+    if (!application_is_pipeline(app))
+      return false;
+    by_pipeline = true;
+  }
+  return by_pipeline;
 }
 
 static void add_target(program_inputs *list, const model *m, int output) {
@@ -45,10 +81,9 @@ program_inputs *program_inputs_of(const model *m) {
   program_inputs *list = ARENA_NEW(m->unit->mem, program_inputs);
   for (size_t i = 0; i < m->inputs.len; i++) {
     const tensor *t = m->inputs.data[i];
-    if (t->type == TENSOR_TEXT) {
-      add_pipelines(list, m, (int)i);
+    add_pipelines(list, m, (int)i);
+    if (t->type == TENSOR_TEXT || is_for_pipelines(m, t))
       continue;
-    }
     program_input p = {.name = t->name,
                        .role = t->type == TENSOR_INT ? INPUT_IDS : INPUT_REAL,
                        .shape = t->shape,
@@ -78,13 +113,19 @@ static void lower_inputs(lowering *lw) {
     const tensor *t = p->pipeline ? p->pipeline->outputs[0] : lw->model->inputs.data[p->model_input];
     graph_set_label(lw->g, t->source ? t->source->layer->name : t->name);
     node *x = g_input(lw->g, (int)i, p->role == INPUT_IDS ? INT : REAL, p->shape);
-    lw->values[t->id] = lowered_dense_value(x);
+    if (p->weights) {
+      lw->p->given_weights[t->id] = x;
+      continue;
+    }
+    lw->p->given_ids[t->id] = x;
     lw->p->input_of[t->id] = (int)i;
+    if (!p->pipeline || t->type == TENSOR_INT)
+      lw->values[t->id] = lowered_dense_value(x);
   }
 }
 
 static void lower_application(lowering *lw, const application *app) {
-  if (application_is_pipeline(app) || app->n_inputs == 0)
+  if (app->n_inputs == 0 || (application_is_pipeline(app) && lw->values[app->outputs[0]->id].data))
     return; // program inputs
   graph_set_label(lw->g, app->layer->name);
   lw->current = app;
@@ -184,7 +225,9 @@ program *lower_program(const model *m, program_inputs *inputs, program_kind kind
   INVARIANT(kind == PROGRAM_INFER || kind == PROGRAM_PROBE || m->training);
   arena *mem = m->unit->mem;
   lowering_private private = {.masks = ARENA_ARRAY(mem, node *, m->tensors.len),
-                              .input_of = ARENA_ARRAY(mem, int, m->tensors.len)};
+                              .input_of = ARENA_ARRAY(mem, int, m->tensors.len),
+                              .given_ids = ARENA_ARRAY(mem, node *, m->tensors.len),
+                              .given_weights = ARENA_ARRAY(mem, node *, m->tensors.len)};
   memset(private.input_of, -1, m->tensors.len * sizeof(int));
   program *p = program_new(m, inputs, kind);
   lowering lw = {.g = p->g,

@@ -45,6 +45,7 @@ void unit_free(unit *u) {
   for (size_t i = 0; i < u->models.len; i++)
     model_free_lists(u->models.data[i]);
   vec_free(&u->models);
+  vec_free(&u->files);
   arena_free(u->mem);
   free(u);
 }

@@ -187,6 +187,7 @@ typedef struct unit {
   diags *diags;
   const char *source_path;
   VEC(model *) models;
+  VEC(const char *) files;  // read besides sources (vocabularies), for --depfile; in the arena
   struct load_info *loaded; // private to name resolution
 } unit;
 

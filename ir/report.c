@@ -1,4 +1,4 @@
-#include "ir/lower.h"
+#include "ir/layer.h"
 #include "ir/report_private.h"
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +28,11 @@ size_t model_dimensions(const model *m, const dim **list, size_t capacity) {
     for (int k = 0; k < app->n_outputs; k++)
       for (int axis = 0; axis < app->outputs[k]->shape.rank; axis++)
         collect_dims(app->outputs[k]->shape.d[axis], &found);
+    pipeline_form form = {.ids = {0}};
+    if (application_is_pipeline(app) && !tensor_is_poison(app->outputs[0]))
+      form = app->layer->def->pipeline(app);
+    for (int axis = 0; axis < form.ids.rank; axis++)
+      collect_dims(form.ids.d[axis], &found);
   }
   size_t n = found.len;
   for (size_t i = 0; list && i < n && i < capacity; i++)

@@ -23,11 +23,14 @@ typedef struct model_input { // as the source file declares it
   int64_t extents[MODEL_MAX_RANK]; // -1: symbolic
 } model_input;
 
-typedef struct model_pipeline { // one TextVectorization layer: text of an input becomes a program input
+// One application of a text or category layer: what a model's input holds becomes a program input.
+typedef struct model_pipeline {
   const char *layer;
   size_t model_input, program_input;
+  int64_t weights_input; // program input of the numbers that belong to the ids; -1: none
   text_pipeline pipeline;
-  vocabulary *words; // NULL until adapted or read from weights
+  vocabulary *words; // NULL until adapted or read from weights; Hashing has none
+  bool given;        // the words stand in the source file
 } model_pipeline;
 
 typedef struct model_output {

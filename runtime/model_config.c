@@ -113,19 +113,84 @@ static void read_ngrams(config_reader *r, const json_t *v, text_pipeline *p) {
     p->ngrams[p->ngrams_count++] = (int32_t)json_integer_value(json_array_get(v, k));
 }
 
+// Text as it is, an integer in digits; NULL data where it is null or absent.
+static text_view view_of(config_reader *r, const json_t *v) {
+  if (json_is_string(v))
+    return (text_view){json_string_value(v), json_string_length(v)};
+  if (!json_is_integer(v))
+    return (text_view){0};
+  const char *digits = arena_printf(r->m->memory, "%lld", (long long)json_integer_value(v));
+  return (text_view){digits, strlen(digits)};
+}
+
+static void read_lookup(config_reader *r, const json_t *object, text_pipeline *p) {
+  const json_t *mask = json_object_get(object, p->layer == TEXT_HASHING ? "mask_value" : "mask_token"),
+               *salt = json_object_get(object, "salt");
+  const char *method = text_of(object, "oov_method");
+  p->mask = view_of(r, mask);
+  p->has_mask = p->mask.data != NULL;
+  p->oov_token = view_of(r, json_object_get(object, "oov_token"));
+  p->oov_indices = integer_of(object, "num_oov_indices", 1);
+  p->num_bins = integer_of(object, "num_bins", 1);
+  p->oov_by_hash = method && !strcmp(method, "farmhash");
+  p->salted = json_is_integer(salt) || json_array_size(salt) == 2;
+  for (size_t k = 0; p->salted && k < 2; k++)
+    p->salt[k] = (uint64_t)json_integer_value(json_is_array(salt) ? json_array_get(salt, k) : salt);
+  if (p->oov_indices < 0 || p->num_bins < 1 || p->num_bins > INT32_MAX)
+    wrong(r, "num_oov_indices or num_bins");
+}
+
+static void read_idf(config_reader *r, const json_t *list, model_pipeline *p) {
+  size_t count = json_array_size(list);
+  double *idf = list_of(r, list, sizeof *idf, &count);
+  strbuf reason = {0};
+  for (size_t k = 0; k < count; k++)
+    idf[k] = json_number_value(json_array_get(list, k));
+  if (count && !vocabulary_set_idf(&p->pipeline, p->words, idf, count, &reason))
+    wrong(r, strbuf_text(&reason));
+  strbuf_free(&reason);
+}
+
+// Words that the source file gives, specials not included.
+static void read_words(config_reader *r, const json_t *object, model_pipeline *p) {
+  const json_t *list = json_object_get(object, "vocabulary");
+  size_t count;
+  if (!json_is_array(list))
+    return;
+  text_view *words = list_of(r, list, sizeof *words, &count);
+  strbuf reason = {0};
+  for (size_t k = 0; k < count; k++)
+    words[k] = view_of(r, json_array_get(list, k));
+  p->words = vocabulary_from_tokens(&p->pipeline, words, count, &reason);
+  p->given = p->words != NULL;
+  if (p->words)
+    read_idf(r, json_object_get(object, "idf_weights"), p);
+  else
+    wrong(r, strbuf_text(&reason));
+  strbuf_free(&reason);
+}
+
 static void read_pipeline(config_reader *r, const json_t *object, model_pipeline *p) {
   p->layer = required_text(r, object, "layer");
   p->model_input = (size_t)integer_of(object, "model_input", -1);
   p->program_input = (size_t)integer_of(object, "program_input", -1);
   if (p->model_input >= r->m->inputs_count || p->program_input >= (size_t)r->m->abi->n_inputs)
     wrong(r, "the input of a text pipeline");
+  p->weights_input = integer_of(object, "weights_input", -1);
   const char *reason =
       text_pipeline_parse(&p->pipeline, text_of(object, "standardize"), text_of(object, "split"));
+  if (!reason)
+    reason = text_pipeline_parse_kind(&p->pipeline, text_of(object, "type"), text_of(object, "output_mode"));
   if (reason)
     wrong(r, reason);
   read_ngrams(r, json_object_get(object, "ngrams"), &p->pipeline);
   p->pipeline.max_tokens = integer_of(object, "max_tokens", 0);
   p->pipeline.output_sequence_length = integer_of(object, "output_sequence_length", 0);
+  if (p->pipeline.layer != TEXT_VECTORIZATION)
+    read_lookup(r, object, &p->pipeline);
+  if (p->weights_input >= r->m->abi->n_inputs || text_has_weights(&p->pipeline) != (p->weights_input >= 0))
+    wrong(r, "the numbers of a text pipeline");
+  read_words(r, object, p);
 }
 
 static int64_t target_of_output(const struct nlm_abi_model *abi, size_t output) {

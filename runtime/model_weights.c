@@ -1,11 +1,13 @@
 // Weights files of an opened model: parameters, vocabularies, class names.
 #include "runtime/model.h"
+#include "support/vec.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static const char vocabulary_prefix[] = "nlm.vocabulary.", classes_prefix[] = "nlm.classes.";
+static const char vocabulary_prefix[] = "nlm.vocabulary.", idf_prefix[] = "nlm.idf.",
+                  classes_prefix[] = "nlm.classes.";
 
 // ---- names
 
@@ -20,22 +22,55 @@ const char *model_default_weights(const loaded_model *m) {
 
 // ---- reading
 
-static nlm_status take_vocabulary(const weights_file *file, model_pipeline *p, strbuf *error) {
+static const char *metadata_of(const weights_file *file, const char *prefix, const char *name) {
   char key[512];
-  snprintf(key, sizeof key, "%s%s", vocabulary_prefix, p->layer);
-  const char *json = weights_metadata(file, key);
-  if (!json)
+  snprintf(key, sizeof key, "%s%s", prefix, name);
+  return weights_metadata(file, key);
+}
+
+static bool take_idf(const char *json, const text_pipeline *p, vocabulary *words, strbuf *reason) {
+  VEC(double) idf = {0};
+  const char *at = json + strspn(json, " [");
+  for (char *end; *at && *at != ']'; at = end + strspn(end, " ,")) {
+    vec_push(&idf, strtod(at, &end));
+    if (end == at)
+      break;
+  }
+  bool fine = *at == ']' && vocabulary_set_idf(p, words, idf.data, idf.len, reason);
+  if (!fine && !reason->len)
+    strbuf_puts(reason, "its inverse document frequencies are no list of numbers");
+  vec_free(&idf);
+  return fine;
+}
+
+static bool words_fit(const model_pipeline *p, const vocabulary *words, strbuf *reason) {
+  const text_pipeline *t = &p->pipeline;
+  if (p->given && !vocabulary_equal(words, p->words))
+    strbuf_puts(reason, "the weights were trained with other words than the model's source gives");
+  else if (text_has_weights(t) && t->max_tokens && vocabulary_columns(t, words) > (size_t)t->max_tokens)
+    strbuf_printf(reason, "%zu columns, and max_tokens is %lld", vocabulary_columns(t, words),
+                  (long long)t->max_tokens);
+  return reason->len == 0;
+}
+
+static nlm_status take_vocabulary(const weights_file *file, model_pipeline *p, strbuf *error) {
+  const char *json = metadata_of(file, vocabulary_prefix, p->layer),
+             *idf = metadata_of(file, idf_prefix, p->layer);
+  if (!json || !text_has_vocabulary(&p->pipeline))
     return NLM_OK;
   strbuf reason = {0};
-  vocabulary *words = vocabulary_from_json(json, strlen(json), &reason);
-  if (words) {
+  vocabulary *words = vocabulary_from_json(&p->pipeline, json, strlen(json), &reason);
+  bool fine = words && words_fit(p, words, &reason) &&
+              (p->pipeline.output != TEXT_TF_IDF || take_idf(idf ? idf : "", &p->pipeline, words, &reason));
+  if (fine) {
     vocabulary_free(p->words);
     p->words = words;
   } else {
     strbuf_printf(error, "the vocabulary of layer '%s': %s", p->layer, strbuf_text(&reason));
+    vocabulary_free(words);
   }
   strbuf_free(&reason);
-  return words ? NLM_OK : NLM_ERROR_WEIGHTS;
+  return fine ? NLM_OK : NLM_ERROR_WEIGHTS;
 }
 
 static nlm_status take_classes(const weights_file *file, model_output *o, strbuf *error) {
@@ -183,6 +218,21 @@ static void add_joined(model_metadata *d, const char *prefix, const char *name, 
   strbuf_free(&key);
 }
 
+static void add_words(model_metadata *d, const model_pipeline *p) {
+  strbuf json = {0};
+  vocabulary_to_json(p->words, &json);
+  add_joined(d, vocabulary_prefix, p->layer, &json);
+  strbuf_free(&json);
+  const double *idf = vocabulary_idf(p->words);
+  size_t columns = idf ? vocabulary_columns(&p->pipeline, p->words) : 0;
+  for (size_t k = 0; k < columns; k++)
+    strbuf_printf(&json, "%s%.17g", k ? ", " : "[", idf[k]);
+  strbuf_puts(&json, "]");
+  if (idf)
+    add_joined(d, idf_prefix, p->layer, &json);
+  strbuf_free(&json);
+}
+
 model_metadata model_metadata_make(const loaded_model *m, int64_t epoch) {
   model_metadata d = {0};
   char number[32];
@@ -192,12 +242,10 @@ model_metadata model_metadata_make(const loaded_model *m, int64_t epoch) {
   model_metadata_add(&d, "nlm.version", m->abi->compiler ? m->abi->compiler : "");
   model_metadata_add(&d, "nlm.epoch", number);
   for (size_t k = 0; k < m->pipelines_count; k++) {
-    strbuf json = {0};
-    if (m->pipelines[k].words) {
-      vocabulary_to_json(m->pipelines[k].words, &json);
-      add_joined(&d, vocabulary_prefix, m->pipelines[k].layer, &json);
-    }
-    strbuf_free(&json);
+    const model_pipeline *p = &m->pipelines[k];
+    bool shared = k > 0 && !strcmp(p->layer, m->pipelines[k - 1].layer); // a layer applied twice
+    if (p->words && !shared)
+      add_words(&d, p);
   }
   for (size_t k = 0; k < m->outputs_count; k++) {
     const model_output *o = &m->outputs[k];

@@ -1,41 +1,15 @@
-// Text to word numbers. Runs in the runtime before the compiled program, which takes the ids as its input.
-#include "ir/layer.h"
+// Text to word numbers. Runs in the runtime before the compiled program, which takes the ids as its input,
+// and in output modes multi_hot, count and tf_idf distinct ids with a number each.
+#include "ir/layers/lookup.h"
 #include <math.h>
 #include <string.h>
 
-static bool refuse(const layer *l, const char *arg, const char *accepted, const char *why) {
-  strbuf found = {0};
-  value_print(layer_arg(l, arg), &found);
-  diag *d = layer_error(l, arg, "TextVectorization: %s = %s is not supported; accepted: %s", arg,
-                        strbuf_text(&found), accepted);
-  strbuf_free(&found);
-  if (why)
-    diag_help(d, "%s", why);
-  return false;
-}
-
 static bool check_output_form(const layer *l) {
-  bool good = true;
-  if (strcmp(layer_arg_text(l, "output_mode"), "int") != 0)
-    good = refuse(l, "output_mode", "int", NULL);
-  if (layer_arg_bool(l, "pad_to_max_tokens"))
-    good = refuse(l, "pad_to_max_tokens", "false", "it has a meaning only in other output modes than int");
-  if (layer_arg_bool(l, "sparse"))
-    good = refuse(l, "sparse", "false", NULL);
+  bool good = true, ids = encoding_of(l) == ENCODE_INT;
   if (layer_arg_bool(l, "ragged"))
-    good = refuse(l, "ragged", "false", "shorter texts are padded with 0, and masks skip the padding");
-  return good;
-}
-
-static bool check_vocabulary(const layer *l) {
-  bool good = true;
-  if (!layer_arg_is_none(l, "vocabulary"))
-    good = refuse(l, "vocabulary", "none",
-                  "the vocabulary is learned from the training texts and kept with the weights");
-  if (!layer_arg_is_none(l, "idf_weights"))
-    good = refuse(l, "idf_weights", "none", "they have a meaning only in output mode tf_idf");
-  if (strcmp(layer_arg_text(l, "encoding"), "utf-8") != 0)
-    good = refuse(l, "encoding", "\"utf-8\"", NULL);
+    good = lookup_refuse(l, "ragged", "false", "shorter texts are padded with 0, and masks skip the padding");
+  if (!ids && !layer_arg_is_none(l, "output_sequence_length"))
+    good = lookup_refuse(l, "output_sequence_length", "none", "it has a meaning only in output mode int");
   return good;
 }
 
@@ -52,7 +26,7 @@ static bool check_ngrams(const layer *l) {
 
 static bool check(layer *l) {
   bool good = check_output_form(l);
-  good = check_vocabulary(l) && good;
+  good = lookup_check(l, "", "[UNK]", 1) && good;
   return check_ngrams(l) && good;
 }
 
@@ -70,6 +44,18 @@ static bool is_split_by_character(const layer *l) {
   return split && strcmp(split, "character") == 0;
 }
 
+static bool build_vector(layer_call *call) {
+  const layer *l = call->layer;
+  if (call->inputs[0]->shape.rank == 2 && is_split_by_character(l)) {
+    diag *d =
+        call_error(call, "TextVectorization got words; output_mode = %s of characters needs whole texts",
+                   layer_arg_text(l, "output_mode"));
+    diag_help(d, "declare the input as `input %s: text`", call->inputs[0]->name);
+    return false;
+  }
+  return encoding_build(call, encoding_of(l), lookup_depth(l));
+}
+
 // text -> (batch, time). text[time], words given one by one -> (batch, time), or (batch, time, characters).
 static bool build(layer_call *call) {
   const layer *l = call->layer;
@@ -82,6 +68,8 @@ static bool build(layer_call *call) {
   }
   if (!call_expect_rank(call, x, 1, 2, "text or text[time]"))
     return false;
+  if (encoding_of(l) != ENCODE_INT)
+    return build_vector(call);
   const value *length = layer_arg(l, "output_sequence_length");
   shape s = x->shape;
   if (x->shape.rank == 1) {
@@ -100,15 +88,15 @@ static bool build(layer_call *call) {
 static const char *const standardizations[] = {"lower_and_strip_punctuation", "lower", "strip_punctuation",
                                                NULL};
 static const char *const splits[] = {"whitespace", "character", NULL};
-static const char *const output_modes[] = {"int", "multi_hot", "count", "tf_idf", NULL};
+static const char *const output_modes[] = {"int", "multi_hot", "count", "tf_idf", NULL}; // no one_hot
 
 static const arg_spec args[] = {
     {.name = "max_tokens",
      .kinds = ARG_INT | ARG_NONE,
      .default_text = "none",
-     .min = 3,
+     .min = 2,
      .max = INT32_MAX,
-     .doc = "size of the vocabulary at most, padding and unknown included"},
+     .doc = "size of the vocabulary at most, padding (int) and unknown included; width of the vectors"},
     {.name = "standardize",
      .kinds = ARG_MODE | ARG_NONE,
      .modes = standardizations,
@@ -129,7 +117,7 @@ static const arg_spec args[] = {
      .kinds = ARG_MODE,
      .modes = output_modes,
      .default_text = "int",
-     .doc = "only int is supported"},
+     .doc = "int: word numbers; multi_hot, count, tf_idf: a vector for each text"},
     {.name = "output_sequence_length",
      .kinds = ARG_INT | ARG_NONE,
      .default_text = "none",
@@ -139,16 +127,19 @@ static const arg_spec args[] = {
     {.name = "pad_to_max_tokens",
      .kinds = ARG_BOOL,
      .default_text = "false",
-     .doc = "only false is supported"},
+     .doc = "vectors of max_tokens although a vocabulary is given; always so where it is learned"},
     {.name = "vocabulary",
      .kinds = ARG_STRING | ARG_STRINGS | ARG_NONE,
      .default_text = "none",
-     .doc = "only none is supported"},
+     .doc = "list of words, or a file with one a line, beside the source; none: learned in training"},
     {.name = "idf_weights",
      .kinds = ARG_FLOATS | ARG_NONE,
      .default_text = "none",
-     .doc = "only none is supported"},
-    {.name = "sparse", .kinds = ARG_BOOL, .default_text = "false", .doc = "only false is supported"},
+     .doc = "of the vocabulary's words, for tf_idf"},
+    {.name = "sparse",
+     .kinds = ARG_BOOL,
+     .default_text = "false",
+     .doc = "no effect on results: vectors are never stored where a product follows"},
     {.name = "ragged", .kinds = ARG_BOOL, .default_text = "false", .doc = "only false is supported"},
     {.name = "encoding",
      .kinds = ARG_STRING,
@@ -159,22 +150,30 @@ static const arg_spec args[] = {
 static const char *const examples[] = {"model tiny {\n  input review: text\n  output y = review -> "
                                        "TextVectorization(9, output_sequence_length = 5)\n"
                                        "    -> Embedding(9, 2) -> GlobalAveragePooling1D()\n}\n",
+                                       "model tiny {\n  input review: text\n  x = review -> "
+                                       "TextVectorization(9, output_mode = tf_idf)\n"
+                                       "  output y = x -> Dense(3, activation = relu) -> Dense(1)\n"
+                                       "  output all = x\n}\n",
                                        NULL};
 
 const layer_def text_vectorization_layer = {
     .name = "TextVectorization",
     .snake = "text_vectorization",
-    .doc = "Turns text into word numbers: standardizes, splits, joins n-grams, looks tokens up in a "
-           "vocabulary learned from "
-           "the training texts. 0 is padding, 1 an unknown word, 2 the most frequent word.",
+    .doc =
+        "Turns text into word numbers: standardizes, splits, joins n-grams, looks tokens up in a "
+        "vocabulary, given or learned from the training texts. 0 is padding, 1 an unknown word, 2 the most "
+        "frequent word. Other output modes give vectors, without padding: column 0 is unknown words.",
     .shapes =
         "(batch) -> (batch, time)    text in; time is that of the longest text, or output_sequence_length\n"
         "(batch, words) -> (batch, words)    words given one by one (text[words])\n"
-        "(batch, words) -> (batch, words, characters)    split = character",
+        "(batch, words) -> (batch, words, characters)    split = character\n"
+        "(batch) or (batch, words) -> (batch, max_tokens)    output_mode = multi_hot, count, tf_idf",
     .mask_doc = "The numbers carry none; Embedding or OneHot with mask_zero = true makes it of the zeros "
                 "behind each text.",
-    .differs = "There is no adapt(): the vocabulary is counted on the training texts when training starts, "
-               "and travels in the weights file. Lowering and stripping know ASCII alone, as in Keras.",
+    .differs =
+        "There is no adapt(): the vocabulary is counted on the training texts when training starts, "
+        "and travels in the weights file. Lowering and stripping know ASCII alone, as in Keras. The width "
+        "of vectors is fixed when the model is compiled: it is max_tokens although fewer words are learned.",
     .group = "text",
     .args = args,
     .min_inputs = 1,
@@ -182,5 +181,7 @@ const layer_def text_vectorization_layer = {
     .masks = MASKS_CUSTOM,
     .check = check,
     .build = build,
+    .pipeline = encoding_pipeline,
+    .lower = encoding_lower_pipeline,
     .examples = examples,
 };

@@ -19,6 +19,8 @@ typedef struct text_feed {
   int64_t rows, capacity; // the most rows of an example and ids of a row that a call can have
   int64_t stride;         // capacity + 1: one id more tells that a text is too long
   int32_t *ids;
+  double *weights;     // beside ids, where the program takes a number for each; else NULL
+  void *packed;        // the weights drawn together, REAL
   int64_t *row_counts; // [B]: rows that there are; its ids when not nested
   int64_t *id_counts;  // [B * rows]
 } text_feed;
@@ -52,7 +54,7 @@ int64_t feed_symbol(const nlm_model *m, const text_feed *f, int axis);
 // Encodes one text into the feed's rows of example b.
 nlm_status feed_encode(nlm_context *c, text_feed *f, int64_t b, const char *text, size_t bytes);
 // Draws the rows of B examples together to [B, T] (nested: [B, T, C]) and pads with 0.
-void feed_compact(text_feed *f, int64_t batch, int64_t time, int64_t characters);
+void feed_compact(text_feed *f, int64_t real_bytes, int64_t batch, int64_t time, int64_t characters);
 
 // What the numbers of an output's last axis say. One sigmoid unit: class 1 where it is above 0.5. Several
 // units: the largest, the first of equals. One unit of another kind is a number and no class: index -1, its

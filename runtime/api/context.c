@@ -30,13 +30,17 @@ static void *take(cursor *at, int64_t count, size_t bytes_each) {
 text_feed feed_of(const nlm_model *m, const model_pipeline *p) {
   const model_input *in = &m->loaded.inputs[p->model_input];
   text_feed f = {.source = p, .given_words = in->rank == 1};
-  f.nested = f.given_words && p->pipeline.split == TEXT_SPLIT_CHARACTER;
+  f.nested =
+      f.given_words && p->pipeline.layer == TEXT_VECTORIZATION && p->pipeline.split == TEXT_SPLIT_CHARACTER;
   return f;
 }
 
 int64_t feed_symbol(const nlm_model *m, const text_feed *f, int axis) {
   const struct nlm_abi_model *abi = m->loaded.abi;
-  const struct nlm_abi_expr *e = &abi->exprs[abi->inputs[f->source->program_input].dims[axis]];
+  const struct nlm_abi_tensor *t = &abi->inputs[f->source->program_input];
+  if (axis >= t->rank)
+    return -1;
+  const struct nlm_abi_expr *e = &abi->exprs[t->dims[axis]];
   return e->op == NLM_EXPR_SYMBOL ? e->a : -1;
 }
 
@@ -98,7 +102,8 @@ bool context_serves_text(const nlm_model *m) {
 
 static int64_t axis_at(const nlm_model *m, const text_feed *f, int axis, const int64_t *dims) {
   const struct nlm_abi_model *abi = m->loaded.abi;
-  return session_expression(abi, abi->inputs[f->source->program_input].dims[axis], dims, false);
+  const struct nlm_abi_tensor *t = &abi->inputs[f->source->program_input];
+  return axis < t->rank ? session_expression(abi, t->dims[axis], dims, false) : 1;
 }
 
 static size_t feed_scratch_bytes(const text_feed *f, size_t text_bytes) {
@@ -125,6 +130,11 @@ static void lay_out_texts(const nlm_model *m, const nlm_limits *l, const int64_t
         ids > INT32_MAX)
       rows = ids = -1;
     f.ids = take(at, ids, sizeof *f.ids);
+    bool weighs = text_has_weights(&f.source->pipeline);
+    f.weights = take(at, weighs ? ids : 0, sizeof *f.weights);
+    f.packed = take(at, weighs ? ids : 0, sizeof(double));
+    if (!weighs)
+      f.weights = f.packed = NULL;
     f.row_counts = take(at, l->batch, sizeof *f.row_counts);
     f.id_counts = take(at, rows, sizeof *f.id_counts);
     size_t bytes = feed_scratch_bytes(&f, (size_t)l->text_bytes);

@@ -60,8 +60,10 @@ static nlm_status encode_texts(nlm_context *c, const char *const *texts, const s
   set_text_dimensions(c, (int64_t)count);
   for (size_t k = 0; k < m->pipelines_count; k++) {
     text_feed *f = &c->feeds[k];
-    feed_compact(f, (int64_t)count, input_axis(c, f, 1), input_axis(c, f, 2));
+    feed_compact(f, m->abi->real_bytes, (int64_t)count, input_axis(c, f, 1), input_axis(c, f, 2));
     c->inputs[f->source->program_input] = f->ids;
+    if (f->weights)
+      c->inputs[f->source->weights_input] = f->packed;
   }
   return NLM_OK;
 }
@@ -121,6 +123,34 @@ nlm_status nlm_predict_texts(nlm_context *context, const char *const *texts, con
 
 nlm_status nlm_predict_text(nlm_context *context, const char *text, size_t bytes, nlm_prediction *result) {
   return nlm_predict_texts(context, &text, &bytes, 1, result);
+}
+
+nlm_status nlm_encode(nlm_context *context, size_t input, const char *text, size_t bytes, int32_t *ids,
+                      void *weights, size_t capacity, size_t *count) {
+  const loaded_model *m = &context->model->loaded;
+  context->error[0] = 0;
+  *count = 0;
+  text_feed *f = NULL;
+  for (size_t k = 0; k < m->pipelines_count && !f; k++)
+    f = m->pipelines[k].program_input == input ? &context->feeds[k] : NULL;
+  if (!f || f->nested)
+    return context_fail(context, NLM_ERROR_USAGE, "input %zu is no input of ids that a text or value gives",
+                        input);
+  nlm_status status = feed_encode(context, f, 0, text, bytes == SIZE_MAX ? strlen(text) : bytes);
+  if (!status && (size_t)f->row_counts[0] > capacity)
+    status = context_fail(context, NLM_ERROR_LIMITS, "%lld ids, and there is room for %zu",
+                          (long long)f->row_counts[0], capacity);
+  if (status)
+    return status;
+  *count = (size_t)f->row_counts[0];
+  for (size_t k = 0; k < *count; k++) {
+    ids[k] = f->ids[k];
+    if (f->weights && weights && m->abi->real_bytes == sizeof(double))
+      ((double *)weights)[k] = f->weights[k];
+    else if (f->weights && weights)
+      ((float *)weights)[k] = (float)f->weights[k];
+  }
+  return NLM_OK;
 }
 
 // ---- tensors

@@ -26,10 +26,27 @@ static text_encoder encoder_of(const text_feed *f) {
   return (text_encoder){&f->source->pipeline, f->source->words};
 }
 
+// Ids of a value, or of each word; TEXT_REFUSED if one of them is refused.
+static int64_t encode_values(nlm_context *c, const text_feed *f, const text_encoder *e, const char *text,
+                             size_t bytes, int32_t *ids, int64_t capacity) {
+  text_view whole = {text, bytes};
+  const text_view *values = f->given_words ? c->words : &whole;
+  int64_t count = f->given_words ? (int64_t)split_words(text, bytes, c->words) : 1;
+  count = count < capacity ? count : capacity;
+  for (int64_t k = 0; k < count; k++) {
+    ids[k] = text_lookup(e, values[k].data, values[k].bytes);
+    if (ids[k] == TEXT_REFUSED)
+      return TEXT_REFUSED;
+  }
+  return count;
+}
+
 // One row of ids at `ids`, at most `capacity` of them.
 static int64_t encode_flat(nlm_context *c, const text_feed *f, const text_encoder *e, const char *text,
                            size_t bytes, int32_t *ids, int64_t capacity) {
   size_t n;
+  if (e->pipeline->layer != TEXT_VECTORIZATION)
+    return encode_values(c, f, e, text, bytes, ids, capacity);
   if (f->given_words)
     n = text_encode_words(e, c->words, split_words(text, bytes, c->words), c->text_scratch, ids,
                           (size_t)capacity);
@@ -64,7 +81,7 @@ static nlm_status fail_too_long(nlm_context *c, const text_feed *f, size_t bytes
 static nlm_status encode_head(nlm_context *c, text_feed *f, const char *text, size_t bytes, int32_t *ids,
                               int64_t *count) {
   text_pipeline first = f->source->pipeline;
-  if (!first.output_sequence_length || first.split == TEXT_SPLIT_NONE)
+  if (!first.output_sequence_length || first.split == TEXT_SPLIT_NONE || first.layer != TEXT_VECTORIZATION)
     return fail_too_long(c, f, bytes);
   first.ngrams_count = first.ngrams_count ? 1 : 0;
   text_encoder e = {&first, f->source->words};
@@ -93,7 +110,7 @@ static nlm_status encode_nested(nlm_context *c, text_feed *f, int64_t b, const c
 }
 
 nlm_status feed_encode(nlm_context *c, text_feed *f, int64_t b, const char *text, size_t bytes) {
-  if (!f->source->words)
+  if (!f->source->words && text_has_vocabulary(&f->source->pipeline))
     return context_fail(c, NLM_ERROR_VOCABULARY, "the weights hold no vocabulary for layer '%s'",
                         f->source->layer);
   if (f->nested)
@@ -109,14 +126,34 @@ nlm_status feed_encode(nlm_context *c, text_feed *f, int64_t b, const char *text
     count = encode_flat(c, f, &e, text, bytes, ids, cut ? f->capacity : f->stride);
     if (count > f->capacity)
       status = fail_too_long(c, f, bytes);
+    else if (count < 0)
+      status =
+          context_fail(c, NLM_ERROR_INPUT,
+                       "a value is not in the vocabulary of layer '%s', which has no id for unknown ones",
+                       f->source->layer);
+    else if (f->weights)
+      count = (int64_t)text_bag(&e, ids, (size_t)count, f->weights + b * f->stride);
   }
   f->row_counts[b] = f->id_counts[b] = status ? 0 : count;
   return status;
 }
 
+static void pack_weights(text_feed *f, int64_t real_bytes, int64_t batch, int64_t time) {
+  for (int64_t b = 0; b < batch; b++)
+    for (int64_t k = 0; k < time; k++) {
+      double w = k < f->id_counts[b] ? f->weights[b * f->stride + k] : 0;
+      if (real_bytes == sizeof(double))
+        ((double *)f->packed)[b * time + k] = w;
+      else
+        ((float *)f->packed)[b * time + k] = (float)w;
+    }
+}
+
 // Rows move down in order, so that none is written over before it has moved.
-void feed_compact(text_feed *f, int64_t batch, int64_t time, int64_t characters) {
+void feed_compact(text_feed *f, int64_t real_bytes, int64_t batch, int64_t time, int64_t characters) {
   int64_t rows = f->nested ? time : 1, width = f->nested ? characters : time;
+  if (f->weights)
+    pack_weights(f, real_bytes, batch, time);
   for (int64_t b = 0; b < batch; b++)
     for (int64_t r = 0; r < rows; r++) {
       int64_t from = b * f->rows + r;

@@ -91,21 +91,44 @@ static void put_lengths(check *k, const model_pipeline *p, const data_column *id
 }
 
 static void put_coverage(check *k, const model_pipeline *p, const data_column *ids, const char *of) {
-  coverage_facts f = facts_coverage(ids, 0, ids->rows);
+  coverage_facts f = facts_coverage(p->words, ids, 0, ids->rows);
   strbuf_printf(&k->out, "  vocabulary of %s: %.2f%% of %zu tokens are among its %zu words (from %s)\n",
                 p->layer, f.tokens ? 100.0 * (double)f.known / (double)f.tokens : 0, f.tokens,
                 vocabulary_size(p->words), of);
 }
 
+static void put_bins(check *k, const model_pipeline *p, const data_column *c) {
+  text_encoder e = {&p->pipeline, NULL};
+  data_column *ids = data_column_encode(c, &e, NULL, NULL);
+  size_t bins = (size_t)p->pipeline.num_bins, used = 0, n = items_of(ids);
+  bool *seen = xcalloc(bins + 1, sizeof *seen);
+  for (size_t j = 0; j < n; j++) {
+    used += !seen[ids->ints[j]];
+    seen[ids->ints[j]] = true;
+  }
+  strbuf_printf(&k->out, "  bins of %s: %zu values fall into %zu of %zu\n", p->layer, n, used, bins);
+  free(seen);
+  data_column_free(ids);
+}
+
 static void put_text(check *k, size_t index, model_pipeline *p) {
   const data_column *c = &k->splits[index].data->inputs[p->model_input];
+  strbuf refused = {0};
+  if (!text_has_vocabulary(&p->pipeline)) {
+    put_bins(k, p, c);
+    return;
+  }
   if (!p->words)
     p->words = dataset_adapt(c, &p->pipeline, 0, c->rows);
-  data_column *ids = facts_encode(c, p);
-  if (!ids->step_start) {
-    put_lengths(k, p, ids);
-    put_coverage(k, p, ids, k->splits[0].path);
+  data_column *ids = facts_encode(c, p, &refused);
+  if (!ids)
+    strbuf_printf(&k->out, "  %s: %s\n", p->layer, strbuf_text(&refused));
+  if (ids && !ids->step_start) {
+    if (p->pipeline.layer == TEXT_VECTORIZATION)
+      put_lengths(k, p, ids);
+    put_coverage(k, p, ids, p->given ? "the model's source" : k->splits[0].path);
   }
+  strbuf_free(&refused);
   data_column_free(ids);
 }
 

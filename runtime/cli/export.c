@@ -63,7 +63,8 @@ int export_vectors(const loaded_model *m, const char *pair) {
     return fail_without_table(m, layer);
   const struct nlm_abi_param *p = &m->abi->params[param];
   const vocabulary *words = words_of(m, p);
-  int64_t first = words ? VOCABULARY_PADDING + 1 : 0, end = p->dims[0];
+  int64_t first = words && vocabulary_specials(words) > 0 && vocabulary_word(words, 0).bytes == 0,
+          end = p->dims[0];
   if (words && (int64_t)vocabulary_size(words) < end)
     end = (int64_t)vocabulary_size(words);
   strbuf out = {0};

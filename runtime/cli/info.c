@@ -39,7 +39,9 @@ static void print_inputs(const loaded_model *m) {
   for (size_t k = 0; k < m->pipelines_count; k++) {
     const model_pipeline *p = &m->pipelines[k];
     char n[48];
-    if (p->words)
+    if (!text_has_vocabulary(&p->pipeline))
+      printf("hashing       %s: %s bins\n", p->layer, with_commas(p->pipeline.num_bins, n, sizeof n));
+    else if (p->words)
       printf("vocabulary    %s: %s words\n", p->layer,
              with_commas((long long)vocabulary_size(p->words), n, sizeof n));
     else

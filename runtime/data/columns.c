@@ -2,6 +2,7 @@
 #include "runtime/data/dataset.h"
 #include "runtime/text/token_table.h"
 #include "support/vec.h"
+#include <stdio.h>
 
 static uint64_t first_item(const data_column *c, size_t row) {
   return c->row_start ? c->row_start[row] : (uint64_t)row * c->items_per_row;
@@ -92,81 +93,37 @@ size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *na
 // ---- text
 // ------------------------------------------------------------------------------------------------------
 
+enum { MOST_DIGITS = 24 };
+
+// Item i of a column as text; integers in digits (in `digits`).
+static text_view value_at(const data_column *c, uint64_t i, char *digits) {
+  if (c->texts)
+    return c->texts[i];
+  return (text_view){digits, (size_t)snprintf(digits, MOST_DIGITS, "%d", c->ints[i])};
+}
+
+static void adapt_integers(text_adapter *a, const data_column *c, uint64_t from, uint64_t to) {
+  size_t n = (size_t)(to - from);
+  char *digits = xmalloc(n * MOST_DIGITS + 1);
+  text_view *values = xmalloc((n + 1) * sizeof *values);
+  for (size_t k = 0; k < n; k++)
+    values[k] = value_at(c, from + k, digits + k * MOST_DIGITS);
+  text_adapter_add_words(a, values, n);
+  free(values);
+  free(digits);
+}
+
 vocabulary *dataset_adapt(const data_column *column, const text_pipeline *pipeline, size_t first,
                           size_t last) {
   text_adapter *a = text_adapter_new(pipeline);
   for (size_t row = first; row < last; row++) {
     uint64_t from = first_item(column, row), to = first_item(column, row + 1);
-    if (column->kind == DATA_WORDS)
+    if (!column->texts)
+      adapt_integers(a, column, from, to);
+    else if (column->kind == DATA_WORDS)
       text_adapter_add_words(a, column->texts + from, (size_t)(to - from));
     else
       text_adapter_add(a, column->texts[from].data, column->texts[from].bytes);
   }
   return text_adapter_finish(a);
-}
-
-typedef struct id_writer {
-  const text_encoder *encoder;
-  void *scratch;
-  size_t scratch_bytes;
-  VEC(int32_t) ids;
-  size_t most; // ids per text
-} id_writer;
-
-static void need_scratch(id_writer *w, size_t bytes) {
-  if (bytes <= w->scratch_bytes)
-    return;
-  free(w->scratch);
-  w->scratch_bytes = bytes * 2;
-  w->scratch = xmalloc(w->scratch_bytes);
-}
-
-static size_t room_for(id_writer *w, size_t bound) {
-  size_t room = bound < w->most ? bound : w->most;
-  vec_reserve(&w->ids, w->ids.len + room);
-  return room;
-}
-
-static void write_text(id_writer *w, text_view text) {
-  const text_pipeline *p = w->encoder->pipeline;
-  size_t room = room_for(w, text_tokens_bound(p, text.bytes));
-  need_scratch(w, text_scratch_bytes(p, text.bytes));
-  w->ids.len += text_encode(w->encoder, text.data, text.bytes, w->scratch, w->ids.data + w->ids.len, room);
-}
-
-static void write_words(id_writer *w, const text_view *words, size_t count) {
-  const text_pipeline *p = w->encoder->pipeline;
-  size_t room = room_for(w, text_words_tokens_bound(p, count));
-  need_scratch(w, text_words_scratch_bytes(p, words, count));
-  w->ids.len += text_encode_words(w->encoder, words, count, w->scratch, w->ids.data + w->ids.len, room);
-}
-
-data_column *data_column_encode(const data_column *texts, const text_encoder *encoder) {
-  const text_pipeline *p = encoder->pipeline;
-  bool nested = texts->kind == DATA_WORDS && p->split == TEXT_SPLIT_CHARACTER;
-  id_writer w = {.encoder = encoder,
-                 .most = p->output_sequence_length > 0 ? (size_t)p->output_sequence_length : SIZE_MAX};
-  vec_reserve(&w.ids, 1);
-  data_column *c = xcalloc(1, sizeof *c);
-  *c = (data_column){
-      .name = texts->name, .kind = DATA_INT, .rows = texts->rows, .rank = nested ? 2 : 1, .present = true};
-  c->extents[0] = c->extents[1] = -1;
-  c->row_start = xcalloc(texts->rows + 1, sizeof *c->row_start);
-  if (nested)
-    c->step_start = xcalloc((size_t)first_item(texts, texts->rows) + 1, sizeof *c->step_start);
-  for (size_t row = 0; row < texts->rows; row++) {
-    uint64_t from = first_item(texts, row), to = first_item(texts, row + 1);
-    for (uint64_t i = from; nested && i < to; i++) {
-      write_text(&w, texts->texts[i]);
-      c->step_start[i + 1] = w.ids.len;
-    }
-    if (!nested && texts->kind == DATA_WORDS)
-      write_words(&w, texts->texts + from, (size_t)(to - from));
-    else if (!nested)
-      write_text(&w, texts->texts[from]);
-    c->row_start[row + 1] = nested ? to : w.ids.len;
-  }
-  free(w.scratch);
-  c->ints = xrealloc(w.ids.data, (w.ids.len + 1) * sizeof *c->ints);
-  return c;
 }

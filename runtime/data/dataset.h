@@ -123,14 +123,18 @@ size_t dataset_class_names(const data_column *labels, size_t rows, text_view **o
 size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *names, size_t names_count,
                             data_problems *problems);
 
-// Adapts a vocabulary to rows [first, last) of a DATA_TEXT or DATA_WORDS column.
+// Adapts a vocabulary to rows [first, last) of a DATA_TEXT, DATA_WORDS or (lookups) DATA_INT column.
 vocabulary *dataset_adapt(const data_column *column, const text_pipeline *pipeline, size_t first,
                           size_t last);
 
-// A text column as ids: kind DATA_INT, ragged rows, cut to output_sequence_length if the pipeline sets it
-// (never padded here: gathering pads). DATA_WORDS with split "character" gives a nested column, cut within
-// words. The caller frees it with data_column_free.
-data_column *data_column_encode(const data_column *texts, const text_encoder *encoder);
+// A column as ids: kind DATA_INT, ragged rows, cut to output_sequence_length if the pipeline sets it (never
+// padded here: gathering pads). DATA_WORDS with split "character" gives a nested column, cut within words.
+// Mode int of a lookup keeps the column's own extents. Where the pipeline has weights (text_has_weights) rows
+// hold distinct columns of the output, and *weights, DATA_FLOAT, a number for each (`weights` NULL: ids as
+// they come, dropped ones too). NULL and a reason in `error`, with the row, where a lookup refuses a value.
+// The caller frees both with data_column_free.
+data_column *data_column_encode(const data_column *values, const text_encoder *encoder, data_column **weights,
+                                strbuf *error);
 void data_column_free(data_column *c); // only for data_column_encode's
 
 // Steps of the longest of the given rows (0 for B = 0); fixed columns answer extents[0], rank 0 answers 1.

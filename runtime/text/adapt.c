@@ -1,14 +1,19 @@
 #include "runtime/text/vocabulary.h"
 #include "runtime/text/words.h"
 #include "support/arena.h"
+#include <math.h>
 #include <stdlib.h>
+
+typedef struct token_counts {
+  uint64_t all, documents, last; // the last document that it was in, from 1
+} token_counts;
 
 struct text_adapter {
   text_pipeline pipeline;
   token_table table;
-  uint64_t *counts; // parallel to the table's entries
+  token_counts *counts; // parallel to the table's entries
   size_t counts_cap;
-  uint64_t tokens;
+  uint64_t tokens, documents;
   void *scratch;
   size_t scratch_bytes;
 };
@@ -52,7 +57,16 @@ static void count_token(text_adapter *a, token_slice s) {
     a->counts_cap = a->counts_cap ? a->counts_cap * 2 : 64;
     a->counts = xrealloc(a->counts, a->counts_cap * sizeof *a->counts);
   }
-  a->counts[index] = added ? 1 : a->counts[index] + 1;
+  token_counts *c = &a->counts[index];
+  if (added)
+    *c = (token_counts){0};
+  c->all++;
+  c->documents += c->last != a->documents;
+  c->last = a->documents;
+}
+
+static void count_value(text_adapter *a, text_view value) {
+  count_token(a, (token_slice){value.data, value.bytes, token_hash(value.data, value.bytes)});
 }
 
 static void count_list(text_adapter *a, const word_list *list) {
@@ -64,36 +78,54 @@ static void count_list(text_adapter *a, const word_list *list) {
   }
 }
 
-void text_adapter_add(text_adapter *a, const char *text, size_t bytes) {
+static void add_text(text_adapter *a, const char *text, size_t bytes) {
   word_list list;
   words_of_text(&a->pipeline, text, bytes, scratch_for(a, word_list_scratch_bytes(&a->pipeline, bytes)),
                 SIZE_MAX, &list);
   count_list(a, &list);
 }
 
+void text_adapter_add(text_adapter *a, const char *text, size_t bytes) {
+  a->documents++;
+  if (a->pipeline.layer == TEXT_VECTORIZATION)
+    add_text(a, text, bytes);
+  else
+    count_value(a, (text_view){text, bytes});
+}
+
 void text_adapter_add_words(text_adapter *a, const text_view *words, size_t count) {
-  if (a->pipeline.split == TEXT_SPLIT_CHARACTER) {
+  const text_pipeline *p = &a->pipeline;
+  bool whole = p->layer != TEXT_VECTORIZATION;
+  a->documents++;
+  if (whole || p->split == TEXT_SPLIT_CHARACTER) {
     for (size_t i = 0; i < count; i++)
-      text_adapter_add(a, words[i].data, words[i].bytes);
+      if (whole)
+        count_value(a, words[i]);
+      else
+        add_text(a, words[i].data, words[i].bytes);
     return;
   }
   word_list list;
-  words_of_list(&a->pipeline, words, count,
-                scratch_for(a, text_words_scratch_bytes(&a->pipeline, words, count)), SIZE_MAX, &list);
+  words_of_list(p, words, count, scratch_for(a, text_words_scratch_bytes(p, words, count)), SIZE_MAX, &list);
   count_list(a, &list);
 }
 
 typedef struct ranked_token {
-  uint64_t count;
+  uint64_t count, documents;
   const char *text;
   uint32_t bytes;
+  bool is_integer;
 } ranked_token;
 
-// Count descending, then bytes descending: a total order, for tokens are distinct.
+// Count descending, then bytes (integers: values) descending: a total order, for tokens are distinct.
 static int by_rank(const void *left, const void *right) {
   const ranked_token *a = left, *b = right;
   if (a->count != b->count)
     return a->count > b->count ? -1 : 1;
+  if (a->is_integer) {
+    long long x = integer_of_digits(a->text, a->bytes), y = integer_of_digits(b->text, b->bytes);
+    return x > y ? -1 : x < y;
+  }
   size_t common = a->bytes < b->bytes ? a->bytes : b->bytes;
   int order = common ? memcmp(a->text, b->text, common) : 0;
   if (order)
@@ -101,28 +133,60 @@ static int by_rank(const void *left, const void *right) {
   return a->bytes > b->bytes ? -1 : a->bytes < b->bytes;
 }
 
-static bool is_special(const ranked_token *t) {
-  return t->bytes == 0 || (t->bytes == 5 && !memcmp(t->text, "[UNK]", 5));
+static bool is_text(const ranked_token *t, text_view of) {
+  return t->bytes == of.bytes && (of.bytes == 0 || !memcmp(t->text, of.data, of.bytes));
+}
+
+static bool is_special(const text_pipeline *p, const ranked_token *t) {
+  if (p->layer == TEXT_VECTORIZATION)
+    return t->bytes == 0 || is_text(t, (text_view){"[UNK]", 5});
+  return (p->has_mask && is_text(t, p->mask)) || is_text(t, p->oov_token);
+}
+
+// Entries of the vocabulary that are no words count in max_tokens.
+static size_t room_for_words(const text_pipeline *p) {
+  size_t most = p->max_tokens ? (size_t)p->max_tokens : INT32_MAX, taken = (size_t)p->oov_indices;
+  if (p->layer == TEXT_VECTORIZATION)
+    taken = p->output == TEXT_INT ? VOCABULARY_SPECIALS : 1;
+  else
+    taken += text_mask_has_id(p);
+  return most > taken ? most - taken : 0;
+}
+
+// log(1 + documents / (1 + documents with the word)); unknown words have the mean of the words that are kept.
+static void set_idf(const text_adapter *a, vocabulary *v, const ranked_token *ranked, size_t count) {
+  size_t columns = vocabulary_columns(&a->pipeline, v), before = columns - count;
+  double sum = 0;
+  v->idf = xcalloc(columns + 1, sizeof *v->idf);
+  for (size_t i = 0; i < count; i++) {
+    v->idf[before + i] = log(1 + (double)a->documents / (1 + (double)ranked[i].documents));
+    sum += v->idf[before + i];
+  }
+  for (size_t i = 0; i < before && count; i++)
+    v->idf[i] = sum / (double)count;
 }
 
 vocabulary *text_adapter_finish(text_adapter *a) {
+  const text_pipeline *p = &a->pipeline;
   ranked_token *ranked = xmalloc((a->table.count + 1) * sizeof *ranked);
-  size_t count = 0;
+  size_t count = 0, room = room_for_words(p);
   for (size_t i = 0; i < a->table.count; i++) {
-    ranked[count] = (ranked_token){a->counts[i], token_table_text(&a->table, i), a->table.entries[i].bytes};
-    if (!is_special(&ranked[count]))
+    const token_counts *c = &a->counts[i];
+    ranked[count] = (ranked_token){c->all, c->documents, token_table_text(&a->table, i),
+                                   a->table.entries[i].bytes, p->layer == TEXT_INTEGER_LOOKUP};
+    if (!is_special(p, &ranked[count]))
       count++;
   }
   qsort(ranked, count, sizeof *ranked, by_rank);
-  int64_t most = a->pipeline.max_tokens ? a->pipeline.max_tokens : INT32_MAX;
-  size_t room = most > VOCABULARY_SPECIALS ? (size_t)(most - VOCABULARY_SPECIALS) : 0;
   count = count < room ? count : room;
-  vocabulary *v = vocabulary_with_specials(count + VOCABULARY_SPECIALS);
+  vocabulary *v = vocabulary_with_specials(p, count + VOCABULARY_SPECIALS);
   for (size_t i = 0; i < count; i++) {
     bool added;
     token_table_add(&v->table, ranked[i].text, ranked[i].bytes, token_hash(ranked[i].text, ranked[i].bytes),
                     &added);
   }
+  if (p->output == TEXT_TF_IDF)
+    set_idf(a, v, ranked, count);
   free(ranked);
   text_adapter_free(a);
   return v;

@@ -1,8 +1,12 @@
 #ifndef NLM_RUNTIME_TEXT_VECTORIZE_H
 #define NLM_RUNTIME_TEXT_VECTORIZE_H
-// From text to token ids: Keras's TextVectorization, output mode "int".
+// From text and categories to ids: Keras's TextVectorization, StringLookup, IntegerLookup and Hashing.
 //
 //   text --standardize--> bytes --split--> words --ngrams--> tokens --vocabulary--> int32 ids
+//   value -----------------------------------------------> vocabulary or hash ---> int32 id
+//
+// Output modes other than "int" give vectors as wide as the vocabulary. They never exist here: a text is its
+// distinct ids and a number for each (text_bag), which is what the compiled program takes.
 //
 // Training:   text_adapter_new, text_adapter_add… (the training rows alone), text_adapter_finish ->
 // vocabulary Any time:   text_encoder e = {&pipeline, vocabulary}; text_encode(&e, text, bytes, scratch, ids,
@@ -36,21 +40,50 @@ typedef enum {
   TEXT_SPLIT_NONE,       // the whole text is one word
 } text_split;
 
+typedef enum {
+  TEXT_VECTORIZATION,  // texts are split into tokens
+  TEXT_STRING_LOOKUP,  // a text is one value
+  TEXT_INTEGER_LOOKUP, // a value is an integer in decimal digits
+  TEXT_HASHING,        // a value of either kind, without a vocabulary
+} text_layer;
+
+typedef enum { TEXT_INT, TEXT_ONE_HOT, TEXT_MULTI_HOT, TEXT_COUNT, TEXT_TF_IDF } text_output;
+
 enum { TEXT_MAX_NGRAMS = 16 };
 
-// The arguments of one TextVectorization layer. All zero is Keras's default.
+// The arguments of one text or category layer. All zero is TextVectorization with Keras's defaults.
 typedef struct text_pipeline {
+  text_layer layer;
+  text_output output;
   text_standardize standardize;
   text_split split;
   size_t ngrams_count; // 0: words alone. `ngrams = 3` is {1, 2, 3}, a list is its own widths in its order
   int32_t ngrams[TEXT_MAX_NGRAMS]; // each 1 or more; words of an n-gram are joined by one space
   int64_t max_tokens;              // size of the vocabulary at most, specials included; 0: no limit
   int64_t output_sequence_length;  // ids per text, padded and cut on the right; 0: longest text of the batch
+  // Lookups and Hashing. The views are somebody else's.
+  bool has_mask;
+  text_view mask;      // id 0 in mode int, and of Hashing; in other modes of a lookup it counts nothing
+  text_view oov_token; // what stands for unknown values in the vocabulary's list
+  int64_t oov_indices; // ids of unknown values; 0: an unknown value is an error
+  int64_t num_bins;    // Hashing: all of them, the mask's included
+  bool oov_by_hash;    // IntegerLookup: which of several ids by the hash, else by the remainder
+  bool salted;
+  uint64_t salt[2];
 } text_pipeline;
+
+// Whether a text becomes distinct ids with a number each (text_bag) and not ids alone.
+bool text_has_weights(const text_pipeline *p);
+// Whether it knows words from training (or a list), that is, anything but Hashing.
+static inline bool text_has_vocabulary(const text_pipeline *p) {
+  return p->layer != TEXT_HASHING;
+}
 
 // NULL if the names are Keras's ("lower_and_strip_punctuation", "whitespace", …; NULL means none), else a
 // reason.
 const char *text_pipeline_parse(text_pipeline *p, const char *standardize, const char *split);
+// NULL if both names are known ("StringLookup", "multi_hot"; NULL: TextVectorization, int), else a reason.
+const char *text_pipeline_parse_kind(text_pipeline *p, const char *layer, const char *output_mode);
 const char *text_standardize_name(text_standardize s);
 const char *text_split_name(text_split s);
 
@@ -61,18 +94,33 @@ typedef struct vocabulary vocabulary; // immutable: words by id and ids by word
 
 enum { VOCABULARY_PADDING = 0, VOCABULARY_UNKNOWN = 1, VOCABULARY_SPECIALS = 2 };
 
-// `words[i]` becomes id i and is copied; words[0] must be "" and words[1] "[UNK]". Returns NULL and a reason
-// in `error` for a repeated word, wrong specials or too many words.
-vocabulary *vocabulary_from_words(const text_view *words, size_t count, strbuf *error);
+// `words[i]` becomes id i and is copied; the specials come first: "" and "[UNK]" for TextVectorization
+// (`p` NULL too), the mask token if there is one (mode int) and oov_indices times the oov token for a lookup.
+// Returns NULL and a reason in `error` for a repeated word, wrong specials or too many words.
+vocabulary *vocabulary_from_words(const text_pipeline *p, const text_view *words, size_t count,
+                                  strbuf *error);
+// The same of words without the specials.
+vocabulary *vocabulary_from_tokens(const text_pipeline *p, const text_view *words, size_t count,
+                                   strbuf *error);
 // A JSON array of strings in id order, as vocabulary_to_json writes it (the form inside a weights file).
-vocabulary *vocabulary_from_json(const char *json, size_t bytes, strbuf *error);
+vocabulary *vocabulary_from_json(const text_pipeline *p, const char *json, size_t bytes, strbuf *error);
 void vocabulary_to_json(const vocabulary *v, strbuf *out);
-void vocabulary_free(vocabulary *v); // NULL is allowed
+bool vocabulary_equal(const vocabulary *a, const vocabulary *b); // words, not weights
+void vocabulary_free(vocabulary *v);                             // NULL is allowed
 
-size_t vocabulary_size(const vocabulary *v);                // specials included; at least 2
-text_view vocabulary_word(const vocabulary *v, int32_t id); // id in [0, size)
-// Id of a word (already standardized): its own, 0 for "", 1 for a word that is not there.
+size_t vocabulary_size(const vocabulary *v);                 // specials included
+size_t vocabulary_specials(const vocabulary *v);             // ids below it are no words
+bool vocabulary_is_unknown(const vocabulary *v, int32_t id); // an id of unknown words
+text_view vocabulary_word(const vocabulary *v, int32_t id);  // id in [0, size)
+// Id of a word (already standardized): its own; one below vocabulary_specials, or -1, if it is not there.
 int32_t vocabulary_find(const vocabulary *v, const char *word, size_t bytes);
+
+// Inverse document frequencies of output mode tf_idf, by column of the output (specials that have a column
+// first). NULL until adapted or set; `count` numbers are copied and must be vocabulary_columns.
+size_t vocabulary_columns(const text_pipeline *p, const vocabulary *v);
+const double *vocabulary_idf(const vocabulary *v);
+bool vocabulary_set_idf(const text_pipeline *p, vocabulary *v, const double *idf, size_t count,
+                        strbuf *error);
 
 // ---- adapting
 // --------------------------------------------------------------------------------------------------
@@ -84,6 +132,7 @@ text_adapter *text_adapter_new(const text_pipeline *p); // `p` is copied
 void text_adapter_add(text_adapter *a, const char *text, size_t bytes);
 // One row of an input `text[time]`: words given one by one, standardized (and split by character if the
 // pipeline says so), never split at white space.
+// Lookups: every word is a value. Either call is one document of tf_idf.
 void text_adapter_add_words(text_adapter *a, const text_view *words, size_t count);
 uint64_t text_adapter_tokens(const text_adapter *a); // tokens seen so far
 vocabulary *text_adapter_finish(text_adapter *a);    // frees the adapter
@@ -92,11 +141,21 @@ void text_adapter_free(text_adapter *a);             // gives up; NULL is allowe
 // ---- encoding
 // --------------------------------------------------------------------------------------------------
 
-// What turns texts into numbers; other output modes (multi_hot, count, tf_idf) are further functions of it.
+// What turns texts into numbers. `words` is NULL for Hashing.
 typedef struct text_encoder {
   const text_pipeline *pipeline;
   const vocabulary *words;
 } text_encoder;
+
+// Id of a value, for lookups and Hashing; TEXT_DROPPED for a mask token that counts nothing; TEXT_REFUSED for
+// an unknown value where oov_indices is 0, and for a value of IntegerLookup that is no integer.
+enum { TEXT_DROPPED = -1, TEXT_REFUSED = -2 };
+int32_t text_lookup(const text_encoder *e, const char *value, size_t bytes);
+
+// For output modes with weights: ids as text_encode or text_lookup gave them become the distinct columns of
+// the output, ascending, with the number that stands in each. In place; returns how many there are. Mode
+// one_hot keeps order and repetitions: a dropped value has number 0.
+size_t text_bag(const text_encoder *e, int32_t *ids, size_t count, double *weights);
 
 // Bytes of scratch memory (aligned to 8) that encoding a text of that many bytes needs; grows with
 // `text_bytes`.
@@ -104,7 +163,8 @@ size_t text_scratch_bytes(const text_pipeline *p, size_t text_bytes);
 // The most tokens that a text of that many bytes can have.
 size_t text_tokens_bound(const text_pipeline *p, size_t text_bytes);
 
-// Writes the ids of the first `capacity` tokens and returns how many were written. Nothing is padded.
+// TextVectorization: writes the ids (of mode int) of the first `capacity` tokens and returns how many were
+// written. Nothing is padded.
 size_t text_encode(const text_encoder *e, const char *text, size_t bytes, void *scratch, int32_t *ids,
                    size_t capacity);
 

@@ -12,18 +12,27 @@ static const data_column *target_column(const batcher *b, const model_schema *sc
   return NULL;
 }
 
+// The text or category layer that a program input is fed by, or NULL.
+static const model_pipeline *pipeline_of(const loaded_model *m, int64_t input) {
+  for (size_t k = 0; k < m->pipelines_count; k++)
+    if ((int64_t)m->pipelines[k].program_input == input || m->pipelines[k].weights_input == input)
+      return &m->pipelines[k];
+  return NULL;
+}
+
 static const data_column *input_column(batcher *b, int64_t input, strbuf *error) {
   const loaded_model *m = b->model;
-  for (size_t k = 0; k < m->pipelines_count; k++) {
-    const model_pipeline *p = &m->pipelines[k];
-    if ((int64_t)p->program_input != input)
-      continue;
-    if (!p->words) {
-      strbuf_printf(error, "layer '%s' has no vocabulary: the weights hold none", p->layer);
-      return NULL;
-    }
+  const model_pipeline *p = pipeline_of(m, input);
+  if (p && p->weights_input == input) // encoded with the ids, which come first
+    return b->encoded[input];
+  if (p && !p->words && text_has_vocabulary(&p->pipeline)) {
+    strbuf_printf(error, "layer '%s' has no vocabulary: the weights hold none", p->layer);
+    return NULL;
+  }
+  if (p) {
     text_encoder e = {&p->pipeline, p->words};
-    b->encoded[input] = data_column_encode(&b->data->inputs[p->model_input], &e);
+    data_column **weights = p->weights_input >= 0 ? &b->encoded[p->weights_input] : NULL;
+    b->encoded[input] = data_column_encode(&b->data->inputs[p->model_input], &e, weights, error);
     return b->encoded[input];
   }
   for (size_t k = 0; k < m->inputs_count; k++)
@@ -312,13 +321,6 @@ output_rows batcher_output(const batcher *b, size_t output) {
                        units ? elements / units : 0, units};
 }
 
-static const model_pipeline *pipeline_of(const loaded_model *m, int64_t input) {
-  for (size_t k = 0; k < m->pipelines_count; k++)
-    if ((int64_t)m->pipelines[k].program_input == input)
-      return &m->pipelines[k];
-  return NULL;
-}
-
 void batcher_describe_status(const batcher *b, strbuf *out) {
   const struct nlm_frame *f = &b->session->frame;
   const struct nlm_abi_tensor *t = &b->model->abi->inputs[f->status_input];
@@ -345,7 +347,7 @@ void batcher_describe_status(const batcher *b, strbuf *out) {
                 is_target ? ": there is no class %lld; there are %lld"
                           : ": id %lld is outside its table of %lld rows",
                 (long long)f->status_value, (long long)f->status_limit);
-  if (p)
+  if (p && p->words)
     strbuf_printf(out, "; the vocabulary of '%s' has %zu words: give it max_tokens, or the table more rows",
                   p->layer, vocabulary_size(p->words));
 }

@@ -34,19 +34,19 @@ static size_t first_item(const data_column *c, size_t row) {
   return c->row_start ? (size_t)c->row_start[row] : row * c->items_per_row;
 }
 
-coverage_facts facts_coverage(const data_column *ids, size_t first, size_t count) {
+coverage_facts facts_coverage(const vocabulary *words, const data_column *ids, size_t first, size_t count) {
   size_t from = first_item(ids, first), to = first_item(ids, first + count);
   coverage_facts f = {.tokens = to - from};
   for (size_t k = from; k < to; k++)
-    f.known += ids->ints[k] != VOCABULARY_UNKNOWN;
+    f.known += !vocabulary_is_unknown(words, ids->ints[k]);
   return f;
 }
 
-data_column *facts_encode(const data_column *texts, const model_pipeline *p) {
+data_column *facts_encode(const data_column *texts, const model_pipeline *p, strbuf *error) {
   text_pipeline whole = p->pipeline;
   whole.output_sequence_length = 0;
   text_encoder e = {&whole, p->words};
-  return data_column_encode(texts, &e);
+  return data_column_encode(texts, &e, NULL, error);
 }
 
 size_t *facts_classes(const data_column *labels, size_t first, size_t count, size_t classes) {

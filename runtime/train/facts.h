@@ -19,11 +19,11 @@ length_facts facts_lengths(const data_column *c, size_t first, size_t count, int
 typedef struct coverage_facts {
   size_t tokens, known; // known: in the vocabulary
 } coverage_facts;
-coverage_facts facts_coverage(const data_column *ids, size_t first, size_t count);
+coverage_facts facts_coverage(const vocabulary *words, const data_column *ids, size_t first, size_t count);
 
-// The ids of a pipeline's text before rows are cut to a length. The vocabulary must be there. The caller
-// frees it with data_column_free.
-data_column *facts_encode(const data_column *texts, const model_pipeline *p);
+// The ids of a pipeline's input before rows are cut to a length. The vocabulary must be there. NULL and a
+// reason where a lookup refuses a value. The caller frees it with data_column_free.
+data_column *facts_encode(const data_column *texts, const model_pipeline *p, strbuf *error);
 
 // How many labels of each class a column of class numbers holds: [classes], malloc'ed; numbers outside are
 // not counted.

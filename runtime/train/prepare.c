@@ -135,7 +135,7 @@ bool data_bind_classes(loaded_model *m, prepared_data *p, bool learn, strbuf *me
 void data_adapt(loaded_model *m, const prepared_data *p, size_t rows, strbuf *messages) {
   for (size_t k = 0; k < m->pipelines_count; k++) {
     model_pipeline *line = &m->pipelines[k];
-    if (line->words)
+    if (line->words || !text_has_vocabulary(&line->pipeline))
       continue;
     line->words = dataset_adapt(&p->data->inputs[line->model_input], &line->pipeline, 0, rows);
     strbuf_printf(messages, "note: vocabulary of '%s': %zu words from %zu rows\n", line->layer,

@@ -141,7 +141,7 @@ static int64_t row_of_word(const table *t, const char *word, size_t bytes, int64
   if (!t->words)
     return seen < t->rows ? seen : -1;
   int32_t id = vocabulary_find(t->words, word, bytes);
-  return id >= VOCABULARY_SPECIALS && id < t->rows ? id : -1;
+  return id >= (int32_t)vocabulary_specials(t->words) && id < t->rows ? id : -1;
 }
 
 static bool read_line(const table *t, char *line, size_t n, size_t number, bool *filled, int64_t *seen) {
@@ -168,8 +168,9 @@ static bool read_line(const table *t, char *line, size_t n, size_t number, bool 
 static void report_coverage(const table *t, const bool *filled) {
   int64_t found = 0, all = t->rows;
   if (t->words) {
-    all = (int64_t)vocabulary_size(t->words) - VOCABULARY_SPECIALS;
-    all = all < t->rows - VOCABULARY_SPECIALS ? all : t->rows - VOCABULARY_SPECIALS;
+    int64_t specials = (int64_t)vocabulary_specials(t->words);
+    all = (int64_t)vocabulary_size(t->words) - specials;
+    all = all < t->rows - specials ? all : t->rows - specials;
   }
   for (int64_t k = 0; k < t->rows; k++)
     found += filled[k];

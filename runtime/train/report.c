@@ -15,7 +15,7 @@ static void add_lengths(train_report *r, const char *name, const data_column *co
       continue;
     l.lengths[p] = facts_lengths(columns[p], part->first, part->count, most);
     if (words)
-      l.coverage[p] = facts_coverage(columns[p], part->first, part->count);
+      l.coverage[p] = facts_coverage(words, columns[p], part->first, part->count);
   }
   vec_push(&r->lengths, l);
 }
@@ -26,11 +26,12 @@ static const data_column *input_of(const report_part *part, size_t input) {
 
 static void look_at_text(train_report *r, const model_pipeline *p) {
   data_column *ids[REPORT_PARTS] = {0};
+  strbuf refused = {0}; // told before training
   bool nested = false;
   for (int k = 0; k < REPORT_PARTS; k++) {
     const data_column *texts = input_of(&r->parts[k], p->model_input);
     bool shared = k && r->parts[k].data == r->parts[0].data;
-    ids[k] = !texts ? NULL : shared ? ids[0] : facts_encode(texts, p);
+    ids[k] = !texts ? NULL : shared ? ids[0] : facts_encode(texts, p, &refused);
     nested = nested || (ids[k] && ids[k]->step_start);
   }
   if (!nested)
@@ -38,6 +39,7 @@ static void look_at_text(train_report *r, const model_pipeline *p) {
   for (int k = 0; k < REPORT_PARTS; k++)
     if (ids[k] && (k == 0 || ids[k] != ids[0]))
       data_column_free(ids[k]);
+  strbuf_free(&refused);
 }
 
 static void look_at_inputs(train_report *r) {

@@ -12,15 +12,15 @@ typedef struct transfer {
 
 // ---- vocabularies of the file
 
-static vocabulary *parse_vocabulary(const char *json) {
+static vocabulary *parse_vocabulary(const text_pipeline *p, const char *json) {
   strbuf ignored = {0};
-  vocabulary *v = vocabulary_from_json(json, strlen(json), &ignored);
+  vocabulary *v = vocabulary_from_json(p, json, strlen(json), &ignored);
   strbuf_free(&ignored);
   return v;
 }
 
 // The file's vocabulary for a layer; a file with a single vocabulary serves any layer. NULL: none.
-static vocabulary *file_vocabulary(const weights_file *file, const char *layer) {
+static vocabulary *file_vocabulary(const weights_file *file, const model_pipeline *to) {
   static const char prefix[] = "nlm.vocabulary.";
   const char *only = NULL, *key;
   size_t found = 0;
@@ -29,16 +29,16 @@ static vocabulary *file_vocabulary(const weights_file *file, const char *layer) 
       continue;
     found++;
     only = key;
-    if (!strcmp(key + sizeof prefix - 1, layer))
-      return parse_vocabulary(weights_metadata(file, key));
+    if (!strcmp(key + sizeof prefix - 1, to->layer))
+      return parse_vocabulary(&to->pipeline, weights_metadata(file, key));
   }
-  return found == 1 ? parse_vocabulary(weights_metadata(file, only)) : NULL;
+  return found == 1 ? parse_vocabulary(&to->pipeline, weights_metadata(file, only)) : NULL;
 }
 
-static const vocabulary *model_vocabulary(const loaded_model *m, const char *layer) {
+static const model_pipeline *pipeline_of(const loaded_model *m, const char *layer) {
   for (size_t k = 0; k < m->pipelines_count; k++)
     if (layer && !strcmp(m->pipelines[k].layer, layer))
-      return m->pipelines[k].words;
+      return &m->pipelines[k];
   return NULL;
 }
 
@@ -73,8 +73,9 @@ static bool take_by_word(transfer *x, int64_t param, const weight_tensor *t, con
   bool fine = copy_tensor(x->m, t, table);
   for (int64_t id = 0; fine && id < rows && id < (int64_t)vocabulary_size(ours); id++) {
     text_view word = vocabulary_word(ours, (int32_t)id);
-    int32_t from = id < VOCABULARY_SPECIALS ? (int32_t)id : vocabulary_find(theirs, word.data, word.bytes);
-    if ((id >= VOCABULARY_SPECIALS && from < VOCABULARY_SPECIALS) || from >= t->shape[0])
+    int32_t specials = (int32_t)vocabulary_specials(ours);
+    int32_t from = id < specials ? (int32_t)id : vocabulary_find(theirs, word.data, word.bytes);
+    if ((id >= specials && from < specials) || from >= t->shape[0])
       continue;
     memcpy(out + (size_t)id * row * real, table + (size_t)from * row * real, row * real);
     taken++;
@@ -88,8 +89,9 @@ static bool take_by_word(transfer *x, int64_t param, const weight_tensor *t, con
 
 static bool take(transfer *x, int64_t param, const weight_tensor *t) {
   const struct nlm_abi_param *p = &x->m->abi->params[param];
-  const vocabulary *ours = model_vocabulary(x->m, p->vocabulary);
-  vocabulary *theirs = ours ? file_vocabulary(x->file, p->vocabulary) : NULL;
+  const model_pipeline *line = pipeline_of(x->m, p->vocabulary);
+  const vocabulary *ours = line ? line->words : NULL;
+  vocabulary *theirs = ours ? file_vocabulary(x->file, line) : NULL;
   bool fine = false;
   if (theirs && p->rank > 0 && same_shape(p, t, 1)) {
     fine = take_by_word(x, param, t, ours, theirs);

@@ -166,11 +166,11 @@ static void json_round_trip(void **state) {
   (void)state;
   strbuf error = {0}, json = {0};
   const char *given = "[\"\", \"[UNK]\", \"caf\xC3\xA9\", \"a\\\"b\", \"back\\\\slash\"]";
-  vocabulary *v = vocabulary_from_json(given, strlen(given), &error);
+  vocabulary *v = vocabulary_from_json(NULL, given, strlen(given), &error);
   assert_non_null(v);
   expect_words(v, "||[UNK]|caf\xC3\xA9|a\"b|back\\slash");
   vocabulary_to_json(v, &json);
-  vocabulary *again = vocabulary_from_json(strbuf_text(&json), json.len, &error);
+  vocabulary *again = vocabulary_from_json(NULL, strbuf_text(&json), json.len, &error);
   assert_non_null(again);
   expect_words(again, "||[UNK]|caf\xC3\xA9|a\"b|back\\slash");
   vocabulary_free(v);
@@ -194,7 +194,7 @@ static void json_round_trip(void **state) {
                                       "[\"\", \"[UNK]\"] x"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     error.len = 0;
-    assert_null(vocabulary_from_json(wrong[i], strlen(wrong[i]), &error));
+    assert_null(vocabulary_from_json(NULL, wrong[i], strlen(wrong[i]), &error));
     assert_true(error.len > 0);
   }
   strbuf_free(&error);
@@ -207,7 +207,7 @@ static void json_without_escapes(void **state) {
                                       " [ \"\" ,\n\t\"[UNK]\",\r\"a, b]\" , \"caf\xC3\xA9\" ] \n"};
   for (size_t i = 0; i < 2; i++) {
     strbuf error = {0};
-    vocabulary *v = vocabulary_from_json(lists[i], strlen(lists[i]), &error);
+    vocabulary *v = vocabulary_from_json(NULL, lists[i], strlen(lists[i]), &error);
     assert_non_null(v);
     expect_words(v, "||[UNK]|a, b]|caf\xC3\xA9");
     vocabulary_free(v);

@@ -107,6 +107,12 @@ NLM_API size_t nlm_input_count(const nlm_model *model);
 NLM_API size_t nlm_output_count(const nlm_model *model);
 NLM_API nlm_status nlm_input_info(const nlm_model *model, size_t index, nlm_tensor_info *info);
 NLM_API nlm_status nlm_output_info(const nlm_model *model, size_t index, nlm_tensor_info *info);
+// What input `input` of nlm_run (its is_text is set) takes for one text, or for one value of a category (an
+// integer in digits): `count` ids, at most `capacity` of them. Where the next input is a float of the same
+// shape (output modes multi_hot, count and tf_idf), `weights` takes the number of each id, float or double as
+// nlm_input_info says; NULL: not wanted. Rows of a batch are padded with 0, ids and weights.
+NLM_API nlm_status nlm_encode(nlm_context *context, size_t input, const char *text, size_t bytes,
+                              int32_t *ids, void *weights, size_t capacity, size_t *count);
 // Runs the model on tensors in the caller's memory: inputs [B, ...] in the order of nlm_input_info, outputs
 // [B, ...] dense. `dims` gives the symbolic dimensions in the order of nlm_dimension_name (the batch is
 // dimension "batch").
