@@ -12,14 +12,22 @@ bool application_is_pipeline(const application *app) {
 
 // ---- program inputs
 
-static void add_pipelines(program_inputs *list, const model *m, int input) {
+// The input's own name, or, where the program takes several things of it, one with the layer's name.
+static const char *name_of_pipeline(const program_inputs *list, const application *app, bool taken) {
+  const char *name = app->inputs[0]->name;
+  for (size_t k = 0; k < list->list.len; k++)
+    taken = taken || strcmp(list->list.data[k].name, name) == 0;
+  return taken ? arena_printf(app->layer->model->unit->mem, "%s_%s", name, app->layer->name) : name;
+}
+
+static void add_pipelines(program_inputs *list, const model *m, int input, bool name_taken) {
   const tensor *text = m->inputs.data[input];
   for (size_t i = 0; i < m->applications.len; i++) {
     const application *app = m->applications.data[i];
     if (!application_is_pipeline(app) || app->inputs[0] != text)
       continue;
     pipeline_form form = app->layer->def->pipeline(app);
-    program_input p = {.name = text->name,
+    program_input p = {.name = name_of_pipeline(list, app, name_taken),
                        .role = INPUT_IDS,
                        .shape = form.ids,
                        .pipeline = app,
@@ -28,7 +36,7 @@ static void add_pipelines(program_inputs *list, const model *m, int input) {
     vec_push(&list->list, p);
     if (!form.weights)
       continue;
-    p.name = arena_printf(m->unit->mem, "%s_weights", text->name);
+    p.name = arena_printf(m->unit->mem, "%s_weights", p.name);
     p.role = INPUT_REAL;
     p.weights = true;
     vec_push(&list->list, p);
@@ -81,8 +89,9 @@ program_inputs *program_inputs_of(const model *m) {
   program_inputs *list = ARENA_NEW(m->unit->mem, program_inputs);
   for (size_t i = 0; i < m->inputs.len; i++) {
     const tensor *t = m->inputs.data[i];
-    add_pipelines(list, m, (int)i);
-    if (t->type == TENSOR_TEXT || is_for_pipelines(m, t))
+    bool read = t->type != TENSOR_TEXT && !is_for_pipelines(m, t);
+    add_pipelines(list, m, (int)i, read);
+    if (!read)
       continue;
     program_input p = {.name = t->name,
                        .role = t->type == TENSOR_INT ? INPUT_IDS : INPUT_REAL,

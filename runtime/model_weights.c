@@ -243,7 +243,9 @@ model_metadata model_metadata_make(const loaded_model *m, int64_t epoch) {
   model_metadata_add(&d, "nlm.epoch", number);
   for (size_t k = 0; k < m->pipelines_count; k++) {
     const model_pipeline *p = &m->pipelines[k];
-    bool shared = k > 0 && !strcmp(p->layer, m->pipelines[k - 1].layer); // a layer applied twice
+    bool shared = false; // a layer applied to several inputs
+    for (size_t j = 0; j < k; j++)
+      shared |= !strcmp(p->layer, m->pipelines[j].layer);
     if (p->words && !shared)
       add_words(&d, p);
   }

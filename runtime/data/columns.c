@@ -113,9 +113,7 @@ static void adapt_integers(text_adapter *a, const data_column *c, uint64_t from,
   free(digits);
 }
 
-vocabulary *dataset_adapt(const data_column *column, const text_pipeline *pipeline, size_t first,
-                          size_t last) {
-  text_adapter *a = text_adapter_new(pipeline);
+static void adapt_column(text_adapter *a, const data_column *column, size_t first, size_t last) {
   for (size_t row = first; row < last; row++) {
     uint64_t from = first_item(column, row), to = first_item(column, row + 1);
     if (!column->texts)
@@ -125,5 +123,17 @@ vocabulary *dataset_adapt(const data_column *column, const text_pipeline *pipeli
     else
       text_adapter_add(a, column->texts[from].data, column->texts[from].bytes);
   }
+}
+
+vocabulary *dataset_adapt_all(const data_column *const *columns, size_t count, const text_pipeline *pipeline,
+                              size_t first, size_t last) {
+  text_adapter *a = text_adapter_new(pipeline);
+  for (size_t k = 0; k < count; k++)
+    adapt_column(a, columns[k], first, last);
   return text_adapter_finish(a);
+}
+
+vocabulary *dataset_adapt(const data_column *column, const text_pipeline *pipeline, size_t first,
+                          size_t last) {
+  return dataset_adapt_all(&column, 1, pipeline, first, last);
 }

@@ -126,6 +126,9 @@ size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *na
 // Adapts a vocabulary to rows [first, last) of a DATA_TEXT, DATA_WORDS or (lookups) DATA_INT column.
 vocabulary *dataset_adapt(const data_column *column, const text_pipeline *pipeline, size_t first,
                           size_t last);
+// The same over these rows of several columns, one after another: a layer that is applied to several inputs.
+vocabulary *dataset_adapt_all(const data_column *const *columns, size_t count, const text_pipeline *pipeline,
+                              size_t first, size_t last);
 
 // A column as ids: kind DATA_INT, ragged rows, cut to output_sequence_length if the pipeline sets it (never
 // padded here: gathering pads). DATA_WORDS with split "character" gives a nested column, cut within words.

@@ -1,4 +1,5 @@
 #include "runtime/train/prepare.h"
+#include "support/diag.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -132,12 +133,39 @@ bool data_bind_classes(loaded_model *m, prepared_data *p, bool learn, strbuf *me
 
 // ---- vocabularies
 
+static vocabulary *copy_of(const model_pipeline *p) {
+  strbuf json = {0}, error = {0};
+  vocabulary_to_json(p->words, &json);
+  vocabulary *v = vocabulary_from_json(&p->pipeline, strbuf_text(&json), json.len, &error);
+  const double *idf = vocabulary_idf(p->words);
+  INVARIANT(v &&
+            (!idf || vocabulary_set_idf(&p->pipeline, v, idf, vocabulary_columns(&p->pipeline, v), &error)));
+  strbuf_free(&json);
+  strbuf_free(&error);
+  return v;
+}
+
+// A layer that is applied to several inputs has one vocabulary, of all of them.
+static void adapt_layer(loaded_model *m, const prepared_data *p, size_t first, size_t rows) {
+  model_pipeline *line = &m->pipelines[first];
+  const data_column **columns = xcalloc(m->pipelines_count, sizeof *columns);
+  size_t count = 0;
+  for (size_t k = first; k < m->pipelines_count; k++)
+    if (!strcmp(m->pipelines[k].layer, line->layer))
+      columns[count++] = &p->data->inputs[m->pipelines[k].model_input];
+  line->words = dataset_adapt_all(columns, count, &line->pipeline, 0, rows);
+  for (size_t k = first + 1; k < m->pipelines_count; k++)
+    if (!strcmp(m->pipelines[k].layer, line->layer))
+      m->pipelines[k].words = copy_of(line);
+  xfree(columns);
+}
+
 void data_adapt(loaded_model *m, const prepared_data *p, size_t rows, strbuf *messages) {
   for (size_t k = 0; k < m->pipelines_count; k++) {
-    model_pipeline *line = &m->pipelines[k];
+    const model_pipeline *line = &m->pipelines[k];
     if (line->words || !text_has_vocabulary(&line->pipeline))
       continue;
-    line->words = dataset_adapt(&p->data->inputs[line->model_input], &line->pipeline, 0, rows);
+    adapt_layer(m, p, k, rows);
     strbuf_printf(messages, "note: vocabulary of '%s': %zu words from %zu rows\n", line->layer,
                   vocabulary_size(line->words), rows);
   }

@@ -212,6 +212,14 @@ def text_cases():
     text_case("int_vocabulary_file", 'TextVectorization(vocabulary = "words.txt", output_sequence_length = 6)',
               np.array([ids_of(filed, tokens_of(t), 6) for t in ROWS], dtype=np.int32),
               files={"words.txt": "the\nna\u00efve\nzebra\n"})
+    both = Lookup(mode="count", mask="", max_tokens=9).adapt([tokens_of(t) for t in TRAIN + TRAIN[::-1][:4] * 2])
+    case("count_shared", "input a: text\n  input b: text",
+         "v = TextVectorization(9, output_mode = count)\n  u = v(a)\n  w = v(b)\n  output first = u\n  output second = w\n"
+         "  output y = Concatenate()(u, w) -> Dense(1)",
+         [{"a": t, "b": s, "y": 0.5} for t, s in zip(TRAIN, TRAIN[::-1][:4] * 2)],
+         [{"a": t, "b": s} for t, s in zip(ROWS, ROWS[::-1])],
+         {"first": np.array([both.vector(tokens_of(t), 9) for t in ROWS]),
+          "second": np.array([both.vector(tokens_of(t), 9) for t in ROWS[::-1]])})
     words = [t.split() for t in TRAIN if t.strip()]
     asked = [t.split() for t in ROWS if t]
     v = Lookup(mode="count", mask="", max_tokens=20).adapt([tokens_of(w) for w in words])
