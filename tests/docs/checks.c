@@ -24,7 +24,11 @@ static int failures;
 // Layers that no case can hold, and what checks them instead.
 static const struct {
   const char *name, *why;
-} elsewhere[] = {{"TextVectorization", "unit/test_text, by Keras's documentation"}};
+} elsewhere[] = {{"TextVectorization", "unit/test_text and tests/text, by Keras's documentation"},
+                 {"StringLookup", "tests/text, by Keras's documentation"},
+                 {"IntegerLookup", "tests/text, by Keras's documentation"},
+                 {"Hashing", "tests/text and unit/test_hash, by published hashes"},
+                 {"CategoryEncoding", "tests/text, by Keras's documentation"}};
 
 static count *count_of(const void *thing) {
   count *c = counts;
