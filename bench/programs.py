@@ -252,6 +252,25 @@ class FastText:
         return self.words * (many - few) / (train(many) - train(few))
 
 
+# ---- oneDNN
+
+class OneDnn:
+    """Primitives alone (onednn_kernels.cpp): no whole step, but how quick the kernels of one can be."""
+
+    workloads = ("w1", "w4", "w5", "w6", "w7", "w8")
+
+    def __init__(self, work):
+        self.program = work / "onednn_kernels"
+        try:
+            run("c++", "-std=c++17", "-O2", HERE / "onednn_kernels.cpp", "-o", self.program, "-ldnnl")
+        except (OSError, RuntimeError) as error:
+            raise Missing("oneDNN: a C++ compiler and Debian's libdnnl-dev (version 2) are not installed") from error
+
+    def measure(self, workload, phase, threads, seconds):
+        return numbers(run(self.program, seconds, workload, phase,
+                           env={**os.environ, "OMP_NUM_THREADS": str(threads)}))
+
+
 # ---- the machine
 
 def machine():

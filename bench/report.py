@@ -82,7 +82,7 @@ def peer_cell(case, peer):
     return f"{ms(best[0])} ({case.ratio(peer):.1f}x){shown}"
 
 
-def goal_cell(case, only_two=False):
+def goal_cell(case):
     parts = []
     for peer, goal, ratio in case.goals():
         if ratio is not None:
@@ -90,15 +90,17 @@ def goal_cell(case, only_two=False):
     return "; ".join(parts) or "-"
 
 
-COLUMNS = ("workload", "threads", "nlm ms (min-max)", "PyTorch ms", "ONNX Runtime ms", "floor ms", "of the limit",
+COLUMNS = ("workload", "threads", "nlm ms (min-max)", "PyTorch ms", "ONNX Runtime ms", "oneDNN kernels ms",
+           "floor ms", "of the limit",
            "goals (nlm times as fast)")
 
 
 def row_of(case):
     middle, least, most = case.nlm
     floor, binds = case.floor
-    return (f"{case.name.upper()} {PHASE_NAMES[case.phase]}", str(case.threads), f"{ms(middle)} ({ms(least)}-{ms(most)})",
-            peer_cell(case, "torch"), peer_cell(case, "onnxruntime"), f"{ms(floor)} {binds}", f"{100 * floor / middle:.0f} %",
+    peers = [peer_cell(case, peer) for peer in ("torch", "onnxruntime", "onednn")]
+    return (f"{case.name.upper()} {PHASE_NAMES[case.phase]}", str(case.threads),
+            f"{ms(middle)} ({ms(least)}-{ms(most)})", *peers, f"{ms(floor)} {binds}", f"{100 * floor / middle:.0f} %",
             goal_cell(case))
 
 
@@ -112,8 +114,8 @@ def extra_lines(all_cases):
                 lines.append(f"{label}: {peer} {ms(c.best(peer)[0])} ms, nlm {c.ratio(peer):.1f} times as fast")
         if c.words_per_second:
             words = statistics.median(c.words_per_second)
-            lines.append(f"{label}: nlm {c.shape.tokens / c.nlm[0] / 1e3:.1f}, fastText {words / 1e6:.1f} million words "
-                         f"a second")
+            lines.append(f"{label}: nlm {c.shape.tokens / c.nlm[0] / 1e3:.1f}, fastText {words / 1e6:.1f} million "
+                         f"words a second")
         padded = {p: v for p, v in c.times.items() if p.startswith("nlm padded")}
         if padded:
             lines.append(f"{label}, reviews cut at 300 words: " +
@@ -124,8 +126,9 @@ def extra_lines(all_cases):
 def fact_lines(found):
     lines = []
     for name, f in found["facts"].items():
-        lines.append(f"{name.upper()}: nlmc build {f['compile_seconds']:.2f} s ({f['compile_user_seconds']:.2f} s user), "
-                     f"executable {f['executable_bytes'] / 1e6:.2f} MB stripped, without weights")
+        seconds, user, megabytes = f["compile_seconds"], f["compile_user_seconds"], f["executable_bytes"] / 1e6
+        lines.append(f"{name.upper()}: nlmc build {seconds:.2f} s, {user:.2f} s of it user time; executable "
+                     f"{megabytes:.2f} MB stripped, without weights")
     for program, (milliseconds, memory) in found["starts"].items():
         lines.append(f"start to the end of one W1 prediction, {program}: {milliseconds:.0f} ms, {memory:.0f} MB")
     for program, memory in found["training_memory"].items():
@@ -138,17 +141,19 @@ def headings(found):
     parts = [f"{t} thread{'s' if int(t) > 1 else ''} {v['gflops']:.0f} GFLOP/s, {v['gbytes']:.0f} GB/s"
              for t, v in found["limits"].items()]
     return [f"{m['cpu']}, {m['cores']} cores, {m['memory_gib']} GiB, {m['system']}; load {m['load']:.1f} at the start",
-            f"limits measured at the start: {'; '.join(parts)}",
-            f"medians of {found['rounds']} rounds in which the programs took turns; ratios are medians of the rounds' own"]
+            f"Limits measured at the start: {'; '.join(parts)}",
+            f"Medians of {found['rounds']} rounds in which the programs took turns; ratios are medians of the rounds' "
+            "own"]
 
 
 def check_lines(found):
     if not found["checks"]:
-        return ["results were not compared"]
-    predictions = [r[2] for r in found["checks"] if r[1] != "gradients"]
-    gradients = [r[2] for r in found["checks"] if r[1] == "gradients"]
-    lines = [f"largest difference from PyTorch with equal weights: predictions {max(predictions, default=0):.1e}, "
-             f"gradients {max(gradients, default=0):.1e} of the largest"]
+        return ["Results were not compared"]
+    lines = []
+    for kind, what in ((False, "predictions"), (True, "gradients, relative to the largest")):
+        differences = [r[2] for r in found["checks"] if (r[1] == "gradients") == kind]
+        if differences:
+            lines.append(f"Largest difference from PyTorch with equal weights, {what}: {max(differences):.1e}")
     return lines + [f"TOO FAR FROM PYTORCH: {r[0]} {r[1]} {r[2]:.1e} {r[3]}" for r in found["checks"] if not r[4]]
 
 

@@ -97,7 +97,7 @@ class Measuring:
     def __init__(self, options):
         self.o = options
         self.nlm = programs.Nlm(options.build, options.work)
-        self.torch, self.onnx, self.fasttext, self.notes = {}, {}, None, []
+        self.torch, self.onnx, self.fasttext, self.onednn, self.notes = {}, {}, None, None, []
         self.samples = {}  # (workload, phase, threads, program) -> a value for each round
 
     def try_to_start(self, peer, start):
@@ -123,6 +123,7 @@ class Measuring:
                 say(f"{name}: weights, expected values and ONNX models by PyTorch")
                 self.torch[max(o.threads)].ask(export=name)
         self.fasttext = self.try_to_start("fasttext", lambda: programs.FastText(o.work)) if "w3" in o.only else None
+        self.onednn = self.try_to_start("onednn", lambda: programs.OneDnn(o.work))
         if self.torch:
             self.onnx = self.try_to_start("onnxruntime",
                                           lambda: {t: programs.start_onnx_runtime(o.work, t) for t in o.threads}) or {}
@@ -151,6 +152,8 @@ class Measuring:
             self.add((name, phase, threads, "onnxruntime"), answer["ms"])
             if answer["difference"] > PREDICTION_TOLERANCE:
                 self.notes.append(f"ONNX Runtime differs from PyTorch by {answer['difference']:.1e} on {name} {phase}")
+        if self.onednn and name in self.onednn.workloads:
+            self.add((name, phase, threads, "onednn"), self.onednn.measure(name, phase, threads, seconds))
         if self.fasttext and (name, phase) == ("w3", "train"):
             self.add((name, phase, threads, "fasttext"), [self.fasttext.words_per_second(threads)])
 

@@ -4,9 +4,9 @@
 usage: torch_worker.py DATA THREADS        DATA/<workload>/ as workloads.make_inputs writes it
 
 Reads lines of JSON {"workload", "phase", "variant", "seconds"} and answers each with one, {"ms": [..]}, the
-milliseconds of a step or call in each pass over the inputs, or {"error"}; or {"export": workload}, after which DATA/<workload>/ holds
-weights.safetensors (Keras's layouts), expected_x.npy, expected_singles.npy (predictions), gradients.npz (of the first
-batch, without dropout) and the models for ONNX Runtime.
+milliseconds of a step or call in each pass over the inputs, or {"error"}; or {"export": workload}, after which
+DATA/<workload>/ holds weights.safetensors (Keras's layouts), expected_x.npy, expected_singles.npy (predictions),
+gradients.npz (of the first batch, without dropout) and the models for ONNX Runtime.
 """
 import json
 import pathlib
