@@ -43,6 +43,12 @@ def dense_names(prefix, linear, of):
 
 # ---- the models: forward(x, lengths) gives logits
 
+def one_hot(words, depth):
+    if torch.onnx.is_in_onnx_export():
+        return F.one_hot(words, depth).float()
+    return torch.zeros(*words.shape, depth).scatter_(2, words.unsqueeze(2), 1.0)  # without a table of integers
+
+
 class Reviews(nn.Module):
     """W1 and W2. Packed where lengths are given."""
 
@@ -54,7 +60,7 @@ class Reviews(nn.Module):
 
     def forward(self, x, lengths=None):
         words = x.t().contiguous()
-        steps = self.table(words) if self.table is not None else F.one_hot(words, 20_000).float()
+        steps = self.table(words) if self.table is not None else one_hot(words, 20_000)
         if lengths is not None:
             steps = pack_padded_sequence(steps, lengths, enforce_sorted=False)
         _, (last, _) = self.lstm(steps)
