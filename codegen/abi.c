@@ -202,7 +202,7 @@ static const program *probe_program(const tables *t) {
   return NULL;
 }
 
-// The probe program's results, then the layers that make outputs.
+// The probe program's results, then the layers that make outputs and show nothing else.
 static LLVMValueRef probe_rows(tables *t, size_t *count) {
   const model *m = t->from->model;
   const program *p = probe_program(t);
@@ -213,7 +213,7 @@ static LLVMValueRef probe_rows(tables *t, size_t *count) {
   for (size_t k = 0; k < p->roots.len; k++)
     rows[(*count)++] = probe_row(t, m->tensors.data[p->roots.data[k].index], -1);
   for (size_t k = 0; k < m->outputs.len; k++)
-    if (m->outputs.data[k].value->source)
+    if (m->outputs.data[k].value->source && !m->outputs.data[k].value->source->scores)
       rows[(*count)++] = probe_row(t, m->outputs.data[k].value, (int)k);
   return table(t->e, rows, *count);
 }

@@ -199,10 +199,12 @@ static const char *output_activation(const tensor *t) {
 
 static void put_output(const model *m, size_t k, strbuf *out) {
   const tensor *t = m->outputs.data[k].value;
+  bool decided = t->source && t->source->scores;
+  const tensor *numbers = decided ? t->source->scores : t;
   const struct train_config *train = m->training;
   const loss_def *loss = train ? train->losses[k] : NULL;
   int64_t units = 1;
-  bool has_units = t->shape.rank > 1 && dim_is_const(t->shape.d[t->shape.rank - 1], &units);
+  bool has_units = numbers->shape.rank > 1 && dim_is_const(numbers->shape.d[numbers->shape.rank - 1], &units);
   put_key(out, "name");
   json_put_string(out, m->outputs.data[k].name);
   strbuf_puts(out, ", \"activation\": ");
@@ -211,7 +213,8 @@ static void put_output(const model *m, size_t k, strbuf *out) {
     strbuf_printf(out, ", \"units\": %lld", (long long)units);
   else
     strbuf_puts(out, ", \"units\": null");
-  strbuf_printf(out, ", \"sequence\": %s, \"loss\": ", t->shape.rank > 2 ? "true" : "false");
+  strbuf_printf(out, ", \"sequence\": %s", numbers->shape.rank > 2 ? "true" : "false");
+  strbuf_printf(out, ", \"decided\": %s, \"loss\": ", decided ? "true" : "false");
   put_text_or_null(out, loss ? loss->name : NULL);
   strbuf_printf(out, ", \"target\": \"%s\", \"loss_weight\": ",
                 loss && loss->target == TARGET_CLASS_IDS ? "class_ids" : "like_output");

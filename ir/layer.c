@@ -200,6 +200,13 @@ tensor *call_output(layer_call *call, shape s, tensor_type type) {
   return t;
 }
 
+tensor *call_scores(layer_call *call, shape s) {
+  tensor *t = call_inner_tensor(call, s, TENSOR_REAL);
+  t->source = call->app;
+  call->app->scores = t;
+  return t;
+}
+
 tensor *call_inner_tensor(layer_call *call, shape s, tensor_type type) {
   model *m = call->model;
   tensor *t = ARENA_NEW(m->unit->mem, tensor);

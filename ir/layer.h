@@ -64,6 +64,8 @@ struct layer_def {
   mask_rule masks;
   const char *mask_advice;
   unsigned traits; // LAYER_*
+  // The one loss that trains a decided result (application.scores); NULL: any that fits.
+  const char *loss;
   // Called once when a layer is made: checks arguments against each other, makes children. false after an
   // error was reported. May be NULL.
   bool (*check)(layer *l);
@@ -98,6 +100,8 @@ layer *layer_new(model *m, const layer_def *def, value **args, span at, const ch
 // ---- for build()
 // Declares result k (in order) with this shape and type; the mask follows the layer's rule unless CUSTOM.
 tensor *call_output(layer_call *call, shape s, tensor_type type);
+// Declares what result 0, which is of integers, is decided from: application.scores, without a mask.
+tensor *call_scores(layer_call *call, shape s);
 void call_output_mask(tensor *out, mask_state state, tensor *mask_source);
 weight *call_weight(layer_call *call, const char *local, shape s, initializer init);
 // Error at the call: "LSTM got a tensor of shape (batch, 256); it needs (batch, time, features)", with a note

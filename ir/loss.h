@@ -9,7 +9,14 @@
 typedef enum { TARGET_LIKE_OUTPUT, TARGET_CLASS_IDS } target_form;
 
 // What the loss takes an output's last axis for; the check of train blocks follows from it.
-typedef enum { EXPECTS_NUMBERS, EXPECTS_NONNEGATIVE, EXPECTS_YES_OR_NO, EXPECTS_CLASSES } loss_expectation;
+// PATHS: the result of a layer whose own loss it is (layer_def.loss).
+typedef enum {
+  EXPECTS_NUMBERS,
+  EXPECTS_NONNEGATIVE,
+  EXPECTS_YES_OR_NO,
+  EXPECTS_CLASSES,
+  EXPECTS_PATHS
+} loss_expectation;
 
 typedef struct loss_def {
   const char *name;       // "binary_crossentropy"
@@ -17,11 +24,14 @@ typedef struct loss_def {
   const char *class_name; // "BinaryCrossentropy"
   const char *doc;
   const arg_spec *args;
-  target_form target; // CLASS_IDS: INT with the output's last axis removed
+  target_form target; // CLASS_IDS: INT with the output's last axis removed, unless the output itself is INT
   loss_expectation expects;
   // Loss of each row: `predicted` rows [R, F] (or [R] when the output has no feature axis), target rows alike
   // (INT [R], already checked to be classes, for CLASS_IDS) -> [R]. `logits` NULL unless kind tells.
   node *(*build)(graph *g, value *const *args, node *predicted, logits_kind kind, node *logits, node *target);
+  // EXPECTS_PATHS, in place of build: loss of each example [B] from scores of C classes in valid rows [V, C]
+  // and target classes INT [V] (checked) in the same order; `app` made the output.
+  node *(*build_examples)(lowering *lw, const application *app, lowered scores, node *target);
 } loss_def;
 
 #define LOSS(symbol) extern const loss_def symbol;

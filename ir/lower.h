@@ -158,7 +158,8 @@ void program_inputs_free(program_inputs *inputs);
 // same, then the loss of each output that has one, then the total (index -1); GRAD the losses and, of outputs
 // with metrics only, the output. Gradients are left to program_add_gradients. PROBE: ROOT_PROBE (dense) for
 // each result of each layer's first application, but for text, one-hot rows (huge, and the ids say as much)
-// and the model's outputs; without such a result it has no roots. EVALUATE and GRAD need model.training.
+// and the model's outputs; of a decided result what it was decided from (application.scores). Without such a
+// result it has no roots. EVALUATE and GRAD need model.training.
 // `probe`: a layer name whose results become ROOT_PROBE roots (dense) after the others, or NULL.
 program *lower_program(const model *m, program_inputs *inputs, program_kind kind, const char *probe);
 void program_add_root(program *p, root_role role, int index, node *value);

@@ -102,6 +102,8 @@ static node *lower_loss(lowering *lw, int output) {
   const train_config *c = lw->model->training;
   const tensor *t = lw->model->outputs.data[output].value;
   const loss_def *loss = c->losses[output];
+  if (loss->build_examples)
+    t = t->source->scores;
   lowered v = counted_rows(lw, t);
   int64_t classes = 0;
   if (loss->target == TARGET_CLASS_IDS && !dim_is_const(t->shape.d[t->shape.rank - 1], &classes))
@@ -109,6 +111,8 @@ static node *lower_loss(lowering *lw, int output) {
   node *counts = NULL;
   const value *ignored = ignored_class(loss, c->loss_args[output]);
   node *target = make_target(lw, v, output, classes, ignored, &counts);
+  if (loss->build_examples)
+    return mean(g, loss->build_examples(lw, t->source, v, target), NULL);
   node *predicted = merge_rows(g, v.data, 1);
   node *logits = v.logits ? merge_rows(g, v.logits, 1) : NULL;
   node *rows =
@@ -142,7 +146,7 @@ static node *add_regularizers(lowering *lw, node *total) {
     const application *app = m->applications.data[k];
     regularizer r = app->layer->activity;
     for (int j = 0; j < app->n_outputs && (r.l1 != 0 || r.l2 != 0); j++) {
-      const tensor *t = app->outputs[j];
+      const tensor *t = app->scores ? app->scores : app->outputs[j];
       if (t->type != TENSOR_REAL)
         continue;
       node *sum = penalty(g, r, lower_to_dense(lw, lower_value(lw, t), t));

@@ -80,7 +80,7 @@ static void add_target(program_inputs *list, const model *m, int output) {
                      .model_output = output};
   if (loss->target == TARGET_CLASS_IDS) {
     p.role = INPUT_TARGET_INT;
-    p.shape.rank--;
+    p.shape.rank -= m->outputs.data[output].value->type == TENSOR_REAL;
   }
   vec_push(&list->list, p);
 }
@@ -213,6 +213,11 @@ static void lower_probes(lowering *lw) {
     if (!is_first_application(m, i))
       continue;
     graph_set_label(lw->g, app->layer->name);
+    if (app->scores) {
+      node *scores = lower_to_dense(lw, lower_value(lw, app->scores), app->scores);
+      program_add_root(lw->program, ROOT_PROBE, app->scores->id, scores);
+      continue;
+    }
     for (int k = 0; k < app->n_outputs; k++) {
       const tensor *t = app->outputs[k];
       if (is_probed(lw, t))

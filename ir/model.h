@@ -136,6 +136,9 @@ struct application {
   int n_inputs;
   tensor **outputs;
   int n_outputs;
+  // What an integer result was decided from (a CRF's scores of classes, [B, T, C]): its loss and
+  // `predict --layer` see it, no other layer does. Else NULL.
+  tensor *scores;
   // Call arguments by name (initial_state = [h, c]): parallel arrays.
   const char **call_names;
   value **call_values; // tensors are VALUE_OBJECT with object = tensor *

@@ -192,8 +192,11 @@ bool regularization_bind(layer *l, value *const *values) {
   return (!specs[last].name || bind_regularizer(l, &specs[last], values[last], &l->activity)) && good;
 }
 
+// "boundary" speaks of left_boundary and right_boundary, "kernel" of kernel alone.
 static bool speaks_of(const weight_rule *r, const char *local) {
   size_t n = strlen(r->prefix);
+  if (!strncmp(local, "left_", 5) || !strncmp(local, "right_", 6))
+    return !strcmp(strchr(local, '_') + 1, r->prefix);
   return !strncmp(local, r->prefix, n) && (!local[n] || !strcmp(local + n, "_kernel"));
 }
 

@@ -31,9 +31,16 @@ static int64_t units_of(const tensor *t) {
   return dim_is_const(t->shape.d[t->shape.rank - 1], &units) ? units : 0;
 }
 
+// The loss of the layer that made t; NULL: any that fits.
+static const char *own_loss(const tensor *t) {
+  return t->source && t->source->scores ? t->source->layer->def->loss : NULL;
+}
+
 const char *fitting_loss(const tensor *t) {
   if (tensor_is_poison(t))
     return "mse";
+  if (own_loss(t))
+    return own_loss(t);
   if (is_activation(t, "softmax") && units_of(t) > 1)
     return "sparse_categorical_crossentropy";
   return is_activation(t, "sigmoid") ? "binary_crossentropy" : "mse";
@@ -96,6 +103,26 @@ static bool fits_classes(const fit *f) {
   return true;
 }
 
+// A layer and a loss that belong together, and one of them is missing.
+static bool fits_layer(const fit *f) {
+  const tensor *t = f->out->value;
+  const char *own = own_loss(t);
+  if (own && strcmp(own, f->loss->name) == 0)
+    return true;
+  diag *e;
+  if (own) {
+    e = misfit(f, "it holds decided classes, which have no gradient");
+    diag_help(e, "a %s layer is trained with loss = %s", t->source->layer->def->name, own);
+    return false;
+  }
+  e = misfit(f, "it is no result of a layer that this loss belongs to");
+  for (int k = 0; layer_table[k]; k++)
+    if (layer_table[k]->loss && strcmp(layer_table[k]->loss, f->loss->name) == 0)
+      diag_help(e, "let the output end in %s(...); for this one, loss = %s fits", layer_table[k]->name,
+                fitting_loss(t));
+  return false;
+}
+
 static bool argument_is_true(const loss_def *loss, value *const *args, const char *name) {
   int k = args_index(loss->args, name);
   return k >= 0 && args[k]->boolean;
@@ -114,6 +141,7 @@ static bool fits_real(const fit *f) {
     return fits_classes(f);
   case EXPECTS_NUMBERS:
   case EXPECTS_NONNEGATIVE:
+  case EXPECTS_PATHS:
     break;
   }
   return true;
@@ -134,7 +162,9 @@ bool loss_fits(const model *m, int output, const loss_def *loss, value *const *a
            .units = units_of(o->value),
            .from_logits = argument_is_true(loss, args, "from_logits")};
   bool fits = true;
-  if (o->value->type != TENSOR_REAL) {
+  if (own_loss(o->value) || loss->expects == EXPECTS_PATHS) {
+    fits = fits_layer(&f);
+  } else if (o->value->type != TENSOR_REAL) {
     misfit(&f, "it holds integers, which cannot be trained");
     fits = false;
   } else {

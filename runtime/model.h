@@ -37,9 +37,10 @@ typedef struct model_output {
   const char *name;
   const char *activation; // "sigmoid", "softmax", ...; NULL where it is unknown
   const char *loss;       // NULL: none
-  int64_t units;          // extent of the last axis; 0 where that is not fixed
-  bool sequence;          // [B, T, units]
-  bool class_ids;         // the target is int class numbers, one axis less than the output
+  int64_t units;          // extent of the last axis; 0 where that is not fixed; `decided`: how many classes
+  bool sequence;          // [B, T, units]; `decided`: [B, T]
+  bool decided;           // it holds class numbers, below `units`, as int32
+  bool class_ids;         // the target is int class numbers, one axis less than an output of numbers
   double loss_weight;
   config_call *metrics;
   size_t metrics_count;

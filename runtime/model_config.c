@@ -207,6 +207,7 @@ static void read_output(config_reader *r, const json_t *object, size_t index, mo
   o->loss = text_of(object, "loss");
   o->units = integer_of(object, "units", 0);
   o->sequence = json_is_true(json_object_get(object, "sequence"));
+  o->decided = json_is_true(json_object_get(object, "decided"));
   o->class_ids = target && !strcmp(target, "class_ids");
   const json_t *weight = json_object_get(object, "loss_weight");
   o->loss_weight = json_is_number(weight) ? json_number_value(weight) : 1;

@@ -58,7 +58,7 @@ void feed_compact(text_feed *f, int64_t real_bytes, int64_t batch, int64_t time,
 
 // What the numbers of an output's last axis say. One sigmoid unit: class 1 where it is above 0.5. Several
 // units: the largest, the first of equals. One unit of another kind is a number and no class: index -1, its
-// value as probability.
+// value as probability. Of a decided output: the class that stands there, probability 0: it has none.
 typedef struct decision {
   int64_t index;
   const char *label; // NULL without class names

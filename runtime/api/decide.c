@@ -30,7 +30,10 @@ decision decide(const model_output *o, const void *values, values_type type, int
   if (units < 1)
     return d;
   d.probability = value_at(values, type, 0);
-  if (units == 1) {
+  if (o->decided) {
+    d.index = (int64_t)d.probability;
+    d.probability = 0;
+  } else if (units == 1) {
     bool binary = o->classes_count == 2 || (o->activation && !strcmp(o->activation, "sigmoid"));
     if (binary) {
       d.index = d.probability > 0.5;

@@ -74,7 +74,8 @@ static int64_t steps_of_text(const nlm_context *c, int64_t b, int64_t all) {
   const struct nlm_abi_model *abi = c->model->loaded.abi;
   const struct nlm_abi_tensor *out = &abi->outputs[0];
   const text_feed *f = &c->feeds[0];
-  bool tokens = out->rank > 2 && out->dims[1] == abi->inputs[f->source->program_input].dims[1];
+  bool tokens = out->rank > (c->model->loaded.outputs[0].decided ? 1 : 2) &&
+                out->dims[1] == abi->inputs[f->source->program_input].dims[1];
   return tokens && f->row_counts[b] < all ? f->row_counts[b] : all;
 }
 
@@ -83,7 +84,8 @@ static void fill_predictions(nlm_context *c, size_t count, nlm_prediction *resul
   const struct nlm_abi_tensor *t = &m->abi->outputs[0];
   values_type type = output_values_type(m, 0);
   int64_t elements = session_elements(m->abi, t, c->session.dims), row = elements / (int64_t)count;
-  int64_t units = t->rank > 1 ? session_expression(m->abi, t->dims[t->rank - 1], c->session.dims, false) : 1;
+  bool one = t->rank < 2 || m->outputs[0].decided;
+  int64_t units = !one ? session_expression(m->abi, t->dims[t->rank - 1], c->session.dims, false) : 1;
   const float *values = c->values ? c->values : c->outputs[0];
   for (int64_t k = 0; c->values && k < elements; k++)
     c->values[k] = (float)value_at(c->outputs[0], type, k);

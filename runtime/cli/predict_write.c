@@ -51,8 +51,10 @@ static shown_row row_of(const prediction_writer *w, const batcher *b, const show
   const struct nlm_abi_tensor *t = shown->abi;
   const int64_t *dims = b->session->dims;
   int64_t per_row = session_elements(w->model->abi, t, dims) / (int64_t)b->count;
-  shown_row r = {.output = shown->output, .type = shown->type, .units = 1, .sequence = t->rank > 2};
-  if (t->rank > 1)
+  bool decided = shown->output->decided;
+  shown_row r = {
+      .output = shown->output, .type = shown->type, .units = 1, .sequence = t->rank > 2 || decided};
+  if (t->rank > 1 && !decided)
     r.units = session_expression(w->model->abi, t->dims[t->rank - 1], dims, false);
   r.values = values_of(w, b, shown) + row * (size_t)per_row * width_of(r.type);
   r.steps = r.sequence ? steps_of_row(b, t, row, r.units ? per_row / r.units : 0) : 1;
@@ -63,7 +65,7 @@ static shown_row row_of(const prediction_writer *w, const batcher *b, const show
 
 static bool has_classes(const shown_row *r) {
   const char *activation = r->output->activation;
-  if (r->output->classes_count)
+  if (r->output->classes_count || r->output->decided)
     return true;
   return r->type != VALUES_I32 && activation &&
          (!strcmp(activation, "softmax") || (r->units == 1 && !strcmp(activation, "sigmoid")));
@@ -141,6 +143,10 @@ static void put_sequence_json(const shown_row *r, strbuf *out) {
       strbuf_puts(out, s ? ", " : "");
       put_class_key(r, d.index, out);
     }
+  }
+  if (r->output->decided) {
+    strbuf_puts(out, "]}");
+    return;
   }
   strbuf_puts(out, classes ? "], \"probabilities\": [" : "{\"values\": [");
   for (int64_t s = 0; s < r->steps; s++) {

@@ -96,6 +96,7 @@ const metric_def metric_categorical_accuracy = {
 const metric_def metric_sparse_categorical_accuracy = {
     .item = {"sparse_categorical_accuracy", "SparseCategoricalAccuracy",
              "share of rows whose likeliest class is the target's", no_args},
+    .takes_decided = true,
     .refuse = refuse_sparse,
     .state_size = two_sums,
     .update = update_classes,

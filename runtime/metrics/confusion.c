@@ -197,6 +197,7 @@ static const arg_spec f_beta_args[] = {AVERAGE("none"),
 
 const metric_def metric_precision = {
     .item = {"precision", "Precision", "share of the answers 'yes' that are right", rate_args, NULL},
+    .takes_decided = true,
     .state_size = counts_of_units,
     .start = start,
     .update = count_above,
@@ -206,6 +207,7 @@ const metric_def metric_precision = {
 };
 const metric_def metric_recall = {
     .item = {"recall", "Recall", "share of what should be 'yes' that is found", rate_args, NULL},
+    .takes_decided = true,
     .state_size = counts_of_units,
     .start = start,
     .update = count_above,
@@ -215,6 +217,7 @@ const metric_def metric_recall = {
 };
 const metric_def metric_f1_score = {
     .item = {"f1_score", "F1Score", "harmonic mean of precision and recall", f1_args, NULL},
+    .takes_decided = true,
     .state_size = counts_of_units,
     .start = start,
     .update = count_chosen,
@@ -225,6 +228,7 @@ const metric_def metric_f1_score = {
 const metric_def metric_f_beta_score = {
     .item = {"fbeta_score", "FBetaScore", "weighted harmonic mean of precision and recall", f_beta_args,
              NULL},
+    .takes_decided = true,
     .state_size = counts_of_units,
     .start = start,
     .update = count_chosen,

@@ -38,6 +38,7 @@ static inline double metric_target(const metric_batch *b, size_t row, size_t k) 
 typedef struct metric_def {
   registry_item item;
   bool lower_is_better;
+  bool takes_decided; // it means something where classes are decided and have no numbers (model_output)
   // Which definition really serves for this output (`accuracy`); NULL: this one.
   const struct metric_def *(*resolve)(const model_output *o);
   // Why it cannot measure this output; NULL if it can.

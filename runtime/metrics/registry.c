@@ -47,6 +47,8 @@ static bool make_metric(const loaded_model *m, size_t output, const config_call 
   const char *reason = !def ? "this library does not know it" : def->refuse ? def->refuse(o) : NULL;
   if (!reason && def->parts && def->parts(call, o) > MOST_PARTS)
     reason = "that is a number for each of very many classes; average = macro gives one";
+  if (!reason && o->decided && !def->takes_decided)
+    reason = "it takes a number for each class, and this output holds decided classes alone";
   if (!reason && o->target < 0)
     reason = "the output has no loss, so it has no target either";
   if (reason) {

@@ -72,6 +72,7 @@ bool batcher_init(batcher *b, const loaded_model *m, session *s, const dataset *
   b->inputs = xcalloc(inputs + 1, sizeof *b->inputs);
   b->outputs = xcalloc(outputs + 1, sizeof *b->outputs);
   b->masks = xcalloc(outputs + 1, sizeof *b->masks);
+  b->shares = xcalloc(outputs + 1, sizeof *b->shares);
   b->input_list = xcalloc(inputs + 1, sizeof *b->input_list);
   b->output_list = xcalloc(outputs + 1, sizeof *b->output_list);
   b->mask_list = xcalloc(outputs + 1, sizeof *b->mask_list);
@@ -108,6 +109,7 @@ void batcher_free(batcher *b) {
   for (int64_t k = 0; b->model && k < b->model->abi->n_outputs; k++) {
     free(b->outputs[k].data);
     free(b->masks[k].data);
+    free(b->shares[k].data);
   }
   free(b->columns);
   free(b->encoded);
@@ -115,6 +117,7 @@ void batcher_free(batcher *b) {
   free(b->inputs);
   free(b->outputs);
   free(b->masks);
+  free(b->shares);
   free(b->input_list);
   free(b->output_list);
   free(b->mask_list);
@@ -260,6 +263,9 @@ static bool reserve_output(batcher *b, int64_t output) {
   size_t elements = (size_t)session_elements(abi, t, b->session->dims), steps = b->count;
   if (t->rank > 1)
     steps *= (size_t)session_expression(abi, t->dims[1], b->session->dims, false);
+  const model_output *o = &b->model->outputs[output];
+  if (o->decided && !reserve(&b->shares[output], elements * (size_t)o->units * (size_t)abi->real_bytes))
+    return false;
   return reserve(&b->outputs[output], elements * 8) &&
          (!t->masked || reserve(&b->masks[output], steps * sizeof(int32_t)));
 }
@@ -311,14 +317,29 @@ bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned program
 
 // ---- looking at a batch
 
+static const void *spread_classes(const batcher *b, size_t output, size_t rows, size_t units) {
+  const int32_t *classes = b->outputs[output].data;
+  size_t real_bytes = (size_t)b->model->abi->real_bytes;
+  void *shares = b->shares[output].data;
+  memset(shares, 0, rows * units * real_bytes);
+  for (size_t r = 0; r < rows; r++)
+    set_real(shares, real_bytes, r * units + (size_t)classes[r], 1);
+  return shares;
+}
+
 output_rows batcher_output(const batcher *b, size_t output) {
   const struct nlm_abi_model *abi = b->model->abi;
   const struct nlm_abi_tensor *t = &abi->outputs[output];
+  const model_output *o = &b->model->outputs[output];
   size_t elements = (size_t)session_elements(abi, t, b->session->dims), units = 1;
+  const int32_t *mask = t->masked ? b->masks[output].data : NULL;
+  if (o->decided) {
+    units = (size_t)o->units;
+    return (output_rows){spread_classes(b, output, elements, units), mask, elements, units};
+  }
   if (t->rank > 1)
     units = (size_t)session_expression(abi, t->dims[t->rank - 1], b->session->dims, false);
-  return (output_rows){b->outputs[output].data, t->masked ? b->masks[output].data : NULL,
-                       units ? elements / units : 0, units};
+  return (output_rows){b->outputs[output].data, mask, units ? elements / units : 0, units};
 }
 
 void batcher_describe_status(const batcher *b, strbuf *out) {

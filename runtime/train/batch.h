@@ -21,6 +21,7 @@ typedef struct batcher {
   data_column **encoded;                         // [n_inputs]; NULL where the dataset's own column serves
   batch_buffer *inputs;                          // [n_inputs]
   batch_buffer *outputs, *masks;                 // [n_outputs]
+  batch_buffer *shares;                          // [n_outputs], of decided ones: see batcher_output
   void **input_list, **output_list, **mask_list; // as frames take them
   const char **files; // [n_inputs]: .npy files of tensor data, for messages; NULL where unknown
   const size_t *rows; // of the current batch
@@ -42,7 +43,8 @@ bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned program
 // NLM_STATUS_ID_RANGE.
 void batcher_describe_status(const batcher *b, strbuf *out);
 
-// Output k of the current batch as rows: [rows, units], mask [rows] or NULL.
+// Output k of the current batch as rows: [rows, units], mask [rows] or NULL. Of a decided output: rows
+// of `units` numbers, 1 for the class and zeros, as metrics take them; valid until the next call.
 typedef struct output_rows {
   const void *values;
   const int32_t *mask;

@@ -184,9 +184,10 @@ static void visit(walk *w, const char *title, const char *text, const char *trai
 static void visit_table(walk *w, const layer_def *const *table) {
   for (size_t i = 0; table[i]; i++)
     for (int k = 0; table[i]->examples[k]; k++) {
-      char title[96];
+      char title[96], train[96];
       snprintf(title, sizeof title, "%s, example %d", table[i]->name, k + 1);
-      visit(w, title, table[i]->examples[k], "loss = mse");
+      snprintf(train, sizeof train, "loss = %s", table[i]->loss ? table[i]->loss : "mse");
+      visit(w, title, table[i]->examples[k], train);
     }
 }
 
@@ -206,9 +207,29 @@ static void visit_loss(walk *w, const loss_def *loss, const char *activation, co
   }
 }
 
+// Of the losses that belong to a layer.
+static void visit_paths(walk *w, const loss_def *loss) {
+  static const char *const forms[] = {
+      "model tiny {\n  input x: float[time, 3]\n  output y = x -> CRF(3)\n}\n",
+      "model tiny {\n  input words: int[time]\n  output y = words -> Embedding(7, 3, mask_zero = true)\n"
+      "    -> GRU(2, return_sequences = true) -> CRF(3, boundary_initializer = uniform)\n}\n",
+      "model tiny {\n  input words: int[time]\n  scores = words -> Embedding(7, 5, mask_zero = true) -> "
+      "Dense(4)\n  output y = scores -> CRF(4, use_kernel = false, use_boundary = false)\n}\n"};
+  for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
+    char title[96], train[96];
+    snprintf(title, sizeof title, "%s, form %zu", loss->name, k + 1);
+    snprintf(train, sizeof train, "loss = %s()", loss->class_name);
+    visit(w, title, forms[k], train);
+  }
+}
+
 static void visit_losses(walk *w) {
   for (size_t i = 0; loss_table[i]; i++) {
     const loss_def *loss = loss_table[i];
+    if (loss->expects == EXPECTS_PATHS) {
+      visit_paths(w, loss);
+      continue;
+    }
     const char *usual = loss->expects == EXPECTS_NUMBERS       ? "tanh"
                         : loss->expects == EXPECTS_NONNEGATIVE ? "softplus"
                         : loss->expects == EXPECTS_YES_OR_NO   ? "sigmoid"

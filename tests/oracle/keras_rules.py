@@ -6,6 +6,8 @@ torch.optim: cross_check.py compares some of it with them.
 """
 import torch
 
+import chain_rules
+
 
 # ---- recurrences: one step maps (x_t (B, F), states) to new states; the first state is the output ----
 
@@ -135,6 +137,8 @@ def masked_mean(values, mask):
 
 
 def loss_value(name, prediction, target, mask):
+    if name == "crf_nll":
+        return chain_rules.nll(prediction, target, mask)
     if target.dim() < prediction.dim() and name not in ("sparse_categorical_crossentropy",):
         target = target.unsqueeze(-1)
     return masked_mean(elementwise_loss(name, prediction, target), mask)
@@ -142,6 +146,8 @@ def loss_value(name, prediction, target, mask):
 
 def accuracy_value(loss, prediction, target, mask):
     """Keras's "accuracy": binary, sparse categorical or categorical by the shape of the output."""
+    if loss == "crf_nll":  # the prediction is decided
+        return masked_mean((prediction["tags"] == target).to(torch.float64), mask)
     if prediction.shape[-1] == 1:
         right = (prediction[..., 0] > 0.5) == (target.reshape(prediction.shape[:-1]) > 0.5)
     elif loss == "sparse_categorical_crossentropy":

@@ -27,12 +27,14 @@ import numpy as np
 import torch
 
 import cases_of_cells
+import cases_of_chains
 import cases_of_convolution
 import cases_of_attention
 import cases_of_elements
 import cases_of_layers
 import cases_of_losses
 import cases_of_sequences
+import chain_rules
 import cross_check
 from cases import CASES
 from keras_rules import accuracy_value, adam, loss_value, masked_mean, rmsprop
@@ -220,9 +222,11 @@ def make(case):
 def main():
     torch.set_num_threads(1)
     cross_check.run()
+    chain_rules.check()
     cases_of_layers.all_layer_cases()
     cases_of_sequences.all_sequence_cases()
     cases_of_cells.all_cell_cases()
+    cases_of_chains.all_chain_cases()
     cases_of_convolution.all_convolution_cases()
     cases_of_attention.all_attention_cases()
     cases_of_losses.all_loss_cases()

@@ -80,11 +80,12 @@ NLM_API nlm_status nlm_set_threads(nlm_context *context, int threads);
 typedef struct nlm_prediction {
   const float *values; // output 0 of this text, `count` numbers (rounded where the model computes in double);
                        // the context's, until its next call
-  size_t count; // 1 for a sigmoid unit; the number of classes; tokens of the text x classes for a tagger
+  size_t count; // 1 for a sigmoid unit; the number of classes; tokens of the text x classes for a tagger;
+                // tokens of the text for one that gives class numbers (CRF), which are the values then
   int64_t label_index; // the likeliest class (of the first token, for a tagger); one sigmoid unit: 1 if it is
                        // above 0.5, else 0; -1 for a number that is no class, and without any token
   const char *label;   // its name, or NULL when the weights hold no class names
-  double probability;  // of that class; the value itself where label_index is -1
+  double probability;  // of that class (0 from a CRF); the value itself where label_index is -1
 } nlm_prediction;
 
 // Predicts one text with a model whose only input is text. Text is UTF-8, `bytes` long (SIZE_MAX:
