@@ -15,7 +15,8 @@
 //        between them.
 // json   an object for each row: {"label", "probability", "probabilities": {label: p}}, for a sequence
 // {"labels",
-//        "probabilities": [{label: p}]}, for numbers {"values"}; several outputs: {output: object}.
+//        "probabilities": [{label: p}]} (of a decided output "labels" alone), for numbers {"values"}; several
+//        outputs: {output: object}.
 // npy    one file for each output, [N, ...]; batches of unequal length are padded with 0.
 typedef enum { PREDICT_TEXT, PREDICT_JSON, PREDICT_NPY } predict_format;
 

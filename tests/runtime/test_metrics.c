@@ -246,8 +246,24 @@ static void entities(void **unused) {
   assert_non_null(metric_find("entity_f1")->refuse(&o));
 }
 
+// Of classes that are decided there are no probabilities.
+static void decided(void **unused) {
+  (void)unused;
+  const char *const fitting[] = {"accuracy", "precision", "recall", "f1_score", "fbeta_score", NULL},
+                    *const others[] = {"perplexity", "sparse_top_k_categorical_accuracy", "auc", NULL};
+  for (int k = 0; fitting[k]; k++) {
+    model_output o = {.name = "tags", .units = 3, .sequence = true, .decided = true, .class_ids = true};
+    const metric_def *def = metric_find(fitting[k]);
+    assert_true((def->resolve ? def->resolve(&o) : def)->takes_decided);
+  }
+  for (int k = 0; others[k]; k++)
+    assert_false(metric_find(others[k])->takes_decided);
+  assert_true(metric_find("entity_f1")->takes_decided);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(binary),
+                                     cmocka_unit_test(decided),
                                      cmocka_unit_test(classes),
                                      cmocka_unit_test(over_batches),
                                      cmocka_unit_test(misfits),
