@@ -89,12 +89,10 @@ static bool build(layer_call *call) {
   } else if (!call_same_features(call, x, ((const crf_data *)l->data)->features)) {
     return false;
   }
-  tensor *y = call_output(call, shape_of(2, x->shape.d[0], x->shape.d[1]), TENSOR_INT);
+  call_output(call, shape_of(2, x->shape.d[0], x->shape.d[1]), TENSOR_INT);
   tensor *scores = call_scores(call, shape_of(3, x->shape.d[0], x->shape.d[1], classes));
-  if (x->mask == MASK_VALID) {
-    call_output_mask(y, MASK_VALID, x->mask_source);
+  if (x->mask == MASK_VALID)
     call_output_mask(scores, MASK_VALID, x->mask_source);
-  }
   return true;
 }
 
@@ -219,12 +217,15 @@ const layer_def crf_layer = {
     .snake = "crf",
     .doc = "A linear-chain conditional random field for tagging: the best path of classes (batch, time), "
            "decided by Viterbi's algorithm from scores of classes at each step, of one class after another "
-           "and of the first and the last one. Masked steps are skipped. Trained with loss = crf_nll.",
+           "and of the first and the last one. Trained with loss = crf_nll.",
     .group = "core",
     .args = args,
     .min_inputs = 1,
     .max_inputs = 1,
-    .masks = MASKS_CUSTOM,
+    .masks = MASKS_PASS,
+    .mask_doc =
+        "Masked steps are skipped: the valid steps around them are neighbours. They are tagged 0, and the "
+        "result has the input's mask.",
     .loss = "crf_nll",
     .build = build,
     .lower = lower,
