@@ -218,6 +218,15 @@ const layer_def crf_layer = {
     .doc = "A linear-chain conditional random field for tagging: the best path of classes (batch, time), "
            "decided by Viterbi's algorithm from scores of classes at each step, of one class after another "
            "and of the first and the last one. Trained with loss = crf_nll.",
+    .shapes = "(batch, time, features) -> (batch, time)    class numbers",
+    .weights = "kernel (features, units)    with use_kernel\n"
+               "bias (units)    with use_kernel\n"
+               "chain_kernel (units, units)    from row to column\n"
+               "left_boundary (units)    with use_boundary\n"
+               "right_boundary (units)    with use_boundary",
+    .differs =
+        "Keras has no such layer; names of weights are those of TensorFlow Addons, whose layer gives several "
+        "results and needs its masked steps at the end.",
     .group = "core",
     .args = args,
     .min_inputs = 1,
