@@ -15,7 +15,8 @@ static LLVMValueRef kernel_scratch(routine *r, const kernel *k) {
 static void store_run_time_dim(routine *r, const dim *d, LLVMValueRef v) {
   if (d->kind != DIM_SYMBOL)
     return;
-  LLVMValueRef at = emit_at(r->e, r->e->i64, frame_field(r, FRAME_dims), const_i64(r->e, d->symbol));
+  LLVMValueRef at =
+      emit_at(r->e, r->e->i64, frame_field(r, FRAME_dims), external_value(r, EXTERNAL_DIM, d->symbol));
   emit_store(r->e, v, at, 8, NULL);
 }
 
@@ -37,7 +38,7 @@ LLVMValueRef emit_unique_kernel(program_code *pc) {
                               part_pointer(&r, k->subject, UNIQUE_STARTS),
                               kernel_scratch(&r, k)};
   store_run_time_dim(&r, unique_count(k->subject), runtime_call(&r, RUNTIME_unique, arguments, 8));
-  routine_end(&r);
+  routine_end_kernel(&r, NULL);
   return made;
 }
 
@@ -62,7 +63,7 @@ LLVMValueRef emit_pack_kernel(program_code *pc) {
     store_run_time_dim(&r, pack_valid(k->subject), valid);
     store_run_time_dim(&r, pack_steps(k->subject), emit_load(e, e->i64, steps, 8, NULL));
   }
-  routine_end(&r);
+  routine_end_kernel(&r, NULL);
   return made;
 }
 
@@ -71,32 +72,26 @@ LLVMValueRef emit_touch_kernel(program_code *pc) {
   routine r;
   LLVMValueRef made = routine_begin_kernel(&r, pc);
   LLVMValueRef count = dim_value(&r, shape_elements(pc->dims, &k->subject->shape));
-  LLVMValueRef arguments[] = {frame_field(&r, FRAME_context), const_i64(pc->e, k->weight),
+  LLVMValueRef arguments[] = {frame_field(&r, FRAME_context), external_value(&r, EXTERNAL_WEIGHT, k->weight),
                               memory_of(&r, k->subject).base, count};
   runtime_call(&r, RUNTIME_touch_rows, arguments, 4);
-  routine_end(&r);
+  routine_end_kernel(&r, NULL);
   return made;
 }
 
 // A kernel that returns what the runtime found.
 LLVMValueRef emit_check_kernel(program_code *pc) {
   const kernel *k = current(pc);
-  emitter *e = pc->e;
   node *check = k->subject, *ids = check->in[0];
   routine r;
-  function_scope outer;
-  const char *name = arena_printf(pc->mem, "%s.%s.%d", pc->name, k->name, pc->kernel);
-  LLVMValueRef made = function_begin(e, name, e->i64, &e->ptr, 1, FUNCTION_NOINLINE, &outer);
-  routine_attach(&r, pc, parameter(e, 0, "frame"));
-  LLVMValueRef positions = check->n_in > 1 ? memory_of(&r, check->in[1]).base : LLVMConstNull(e->ptr);
-  LLVMValueRef arguments[] = {r.frame,
+  LLVMValueRef made = routine_begin_kernel(&r, pc);
+  LLVMValueRef positions = check->n_in > 1 ? memory_of(&r, check->in[1]).base : LLVMConstNull(pc->e->ptr);
+  LLVMValueRef arguments[] = {routine_frame(&r),
                               memory_of(&r, ids).base,
                               positions,
                               dim_value(&r, shape_elements(pc->dims, &ids->shape)),
-                              const_i64(e, check->i[0]),
-                              const_i64(e, check->i[1])};
-  emit_return(e, runtime_call(&r, RUNTIME_check_ids, arguments, 6));
-  function_end(e, &outer);
-  routine_release(&r);
+                              external_value(&r, EXTERNAL_BOUND, check->i[0]),
+                              external_value(&r, EXTERNAL_INPUT, check->i[1])};
+  routine_end_kernel(&r, runtime_call(&r, RUNTIME_check_ids, arguments, 6));
   return made;
 }

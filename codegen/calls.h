@@ -1,6 +1,6 @@
 #ifndef NLM_CODEGEN_CALLS_H
 #define NLM_CODEGEN_CALLS_H
-// Kernels that are a call into the runtime. CHECK kernels return a status (i64), the others nothing.
+// Kernels that are a call into the runtime.
 #include "codegen/program.h"
 
 LLVMValueRef emit_unique_kernel(program_code *pc);

@@ -123,7 +123,7 @@ static void weigh(weighing *w, const node *n, bool computed) {
   if (w->seen[n->id])
     return;
   w->seen[n->id] = true;
-  w->weight += op_is_costly(n->op) && op_is_elementwise(n->op) ? COSTLY_WEIGHT : 1;
+  w->weight += value_is_costly(n) ? COSTLY_WEIGHT : 1;
   if (!computed && has_memory(w->r, n))
     return;
   bool inline_op = op_is_elementwise(n->op) || op_family_of(n->op) == FAMILY_VIEW || n->op == OP_GATHER ||
@@ -378,12 +378,12 @@ LLVMValueRef emit_stage_kernel(program_code *pc, const stage *st) {
   work_split split = stage_split(&body, st);
   split_range(&body, &split, block, &begin, &end);
   emit_stage_rows(&body, st, begin, end);
-  routine_end(&body);
+  routine_end_body(&body);
   made = routine_begin_kernel(&whole, pc);
   if (st->kind == STAGE_SCATTER)
     zero_scatter(&whole, st->roots[0]);
   split = stage_split(&whole, st);
   run_blocks(&whole, function, split.blocks);
-  routine_end(&whole);
+  routine_end_kernel(&whole, NULL);
   return made;
 }

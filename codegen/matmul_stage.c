@@ -23,7 +23,7 @@ bool stage_has_epilogue(const stage *st) {
 static void attach(epilogue *ep, emitter *e, const LLVMValueRef *extra) {
   if (ep->r.function)
     routine_release(&ep->r);
-  routine_attach(&ep->r, ep->pc, extra[EPILOGUE_FRAME]);
+  routine_attach(&ep->r, ep->pc, extra[EPILOGUE_CALL]);
   INVARIANT(ep->r.function == e->function);
   ep->r.scan = ep->scan;
   ep->r.roots = ep->st->roots;
@@ -70,7 +70,7 @@ void epilogue_begin(epilogue *ep, program_code *pc, const stage *st, struct scan
                     gemm_spec *spec) {
   emitter *e = pc->e;
   *ep = (epilogue){.pc = pc, .st = st, .scan = scan};
-  ep->types[EPILOGUE_FRAME] = ep->types[EPILOGUE_AREA] = e->ptr;
+  ep->types[EPILOGUE_CALL] = ep->types[EPILOGUE_AREA] = e->ptr;
   ep->types[EPILOGUE_ROW] = ep->types[EPILOGUE_BATCH] = e->i64;
   ep->types[EPILOGUE_TM_ROW] = ep->types[EPILOGUE_COUNT] = e->i64;
   ep->name = arena_printf(pc->mem, "%s.%d.%u", pc->name, pc->kernel, st->roots[0]->id);
@@ -179,13 +179,13 @@ static LLVMValueRef emit_body(matmul_code *c) {
   LLVMValueRef row = emit_imax(e, emit_isub(e, begin, start), const_i64(e, 0));
   LLVMValueRef row_end = emit_imin(e, emit_isub(e, end, start), m);
   gemm_operands o = operands_at(&r, c, l.index, row, emit_isub(e, row_end, row));
-  LLVMValueRef extra[EPILOGUE_EXTRA] = {r.frame,        row, l.index, LLVMConstNull(e->ptr), const_i64(e, 0),
+  LLVMValueRef extra[EPILOGUE_EXTRA] = {r.call,         row, l.index, LLVMConstNull(e->ptr), const_i64(e, 0),
                                         const_i64(e, 0)};
   o.extra = extra;
   emit_gemm(e, &c->spec, &o);
   loop_end(e, &l, NULL);
   if_end(e, &any);
-  routine_end(&r);
+  routine_end_body(&r);
   return function;
 }
 
@@ -211,6 +211,6 @@ LLVMValueRef emit_matmul_kernel(program_code *pc, const stage *st) {
   work_split split = split_matmul(&whole, &c);
   run_blocks(&whole, body, split.blocks);
   copy_result(&whole, &c);
-  routine_end(&whole);
+  routine_end_kernel(&whole, NULL);
   return made;
 }

@@ -14,7 +14,7 @@ matmul_extents matmul_extents_of(program_code *pc, const node *matmul);
 
 // An epilogue being emitted into product functions. The extra parameters of those are, in order:
 enum {
-  EPILOGUE_FRAME,
+  EPILOGUE_CALL,
   EPILOGUE_ROW,
   EPILOGUE_BATCH,
   EPILOGUE_AREA,
@@ -22,7 +22,7 @@ enum {
   EPILOGUE_COUNT,
   EPILOGUE_EXTRA
 };
-// frame; first row (added to the row of the product); number of the product in its batch; in a scan: the
+// call; first row (added to the row of the product); number of the product in its batch; in a scan: the
 // stack area, first TM row and active rows (else null, 0, 0).
 typedef struct epilogue {
   program_code *pc;

@@ -32,8 +32,10 @@ codegen_module *codegen_model(const model *described, const program_inputs *inpu
   if (!m)
     return NULL;
   entry_code programs[PROGRAM_KINDS];
+  body_store *store = body_store_new();
   for (int k = 0; k < n_schedules; k++)
-    programs[k] = emit_program(m->e, schedules[k], dims, m->mem, options->name);
+    programs[k] = emit_program(m->e, store, schedules[k], dims, m->mem, options->name);
+  body_store_free(store);
   descriptor_source from = {.model = described,
                             .inputs = inputs,
                             .programs = programs,

@@ -12,8 +12,9 @@ typedef struct entry_code {
   int *runs_at; // by kernel: the position at which it runs (a scan runs with its partner)
 } entry_code;
 
-// Emits every kernel of the schedule and the function that runs them.
-entry_code emit_program(emitter *e, const schedule *s, dim_table *dims, arena *mem, const char *prefix);
+// Emits the schedule's kernels that `store` does not hold yet, and the function that runs them all.
+entry_code emit_program(emitter *e, body_store *store, const schedule *s, dim_table *dims, arena *mem,
+                        const char *prefix);
 
 typedef struct descriptor_source {
   const model *model;

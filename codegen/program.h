@@ -2,12 +2,14 @@
 #define NLM_CODEGEN_PROGRAM_H
 // State of emission of one program (a schedule) and of the generated functions that make it up.
 //
-// Every kernel is a function void (nlm_frame *). Work that may run on several threads sits in bodies,
-// void (nlm_frame *, i64 block), which the kernel hands to parallel_for. All of them read what they need
-// (buffer pointers, extents) from the frame in a prologue, so that bodies need no environment of their own.
-// Kernels and bodies are never inlined into each other: alias scopes are numbered per kernel, and buffers of
-// different kernels may share memory.
+// Every kernel is a function i64 (call *), which returns a status. Work that may run on several threads sits
+// in bodies, void (call *, i64 block), which the kernel hands to parallel_for. A call is two pointers: the
+// frame, and a table of i64 that holds what differs between equal kernels (which buffers, which run-time
+// dimensions, which random stream): codegen/share.h. All functions read what they need in a prologue, so that
+// bodies need no environment of their own. Kernels and bodies are never inlined into each other: alias scopes
+// are numbered per kernel, and buffers of different kernels may share memory.
 #include "codegen/emitter.h"
+#include "codegen/share.h"
 #include "ir/kernel.h"
 #include "nlm/abi.h"
 
@@ -28,6 +30,8 @@ typedef struct scratch_slot {
   int kernel;
 } scratch_slot;
 
+enum { CALL_FRAME, CALL_TABLE, CALL_FIELDS };
+
 enum { ALIAS_SCOPES = 48 };
 
 typedef struct program_code {
@@ -37,7 +41,12 @@ typedef struct program_code {
   arena *mem;
   const char *name; // prefix of function names: "sentiment.infer"
   int kernel;       // position of the kernel being emitted
+  int owner;        // the same, or that of the scan which it runs with
   VEC(scratch_slot) scratch;
+  kernel_key *key;     // of the kernel being emitted: what its table holds
+  shared_body *body;   // being emitted
+  int *next_of_value;  // by buffer: the next one that holds the same node's value, or -1
+  int *first_of_value; // by node id: the first such buffer, or -1
   alias_scope scopes[ALIAS_SCOPES];
   VEC(int64_t) scope_keys; // memory that has a scope in this kernel
 } program_code;
@@ -84,7 +93,9 @@ typedef struct cached_memory {
 typedef struct routine {
   program_code *pc;
   emitter *e;
-  LLVMValueRef function, frame;
+  LLVMValueRef function;
+  LLVMValueRef call;         // NULL in an entry function
+  LLVMValueRef frame, table; // loaded at first use; see routine_frame
   function_scope outer;
   LLVMValueRef last_prologue; // last instruction of the prologue, or NULL
   int prologue_depth;
@@ -106,23 +117,26 @@ typedef struct routine {
 // kernel).
 LLVMValueRef routine_begin_kernel(routine *r, program_code *pc);
 LLVMValueRef routine_begin_body(routine *r, program_code *pc, const char *part, LLVMValueRef *block);
-// A routine over a function that somebody else began; `frame` is a value of that function.
-void routine_attach(routine *r, program_code *pc, LLVMValueRef frame);
+// A routine over a function that somebody else began; `call` is a value of that function.
+void routine_attach(routine *r, program_code *pc, LLVMValueRef call);
 // Emits the return and restores the emission to where it was.
-void routine_end(routine *r);
-void routine_release(routine *r); // frees the caches (routine_end does it too)
+void routine_end_body(routine *r);
+void routine_end_kernel(routine *r, LLVMValueRef status); // NULL: done
+void routine_release(routine *r);                         // frees the caches (the ends do it too)
 
 // Emission into the prologue: what is built between the two runs once, at the start of the function.
 LLVMBasicBlockRef prologue_begin(routine *r);
 void prologue_end(routine *r, LLVMBasicBlockRef here);
 
-// ---- what the frame holds
-LLVMValueRef frame_field(routine *r, int field); // loaded once, in the prologue
+// ---- what the frame and the table hold
+LLVMValueRef routine_frame(routine *r);
+LLVMValueRef external_value(routine *r, external_kind kind, int64_t value); // i64, of the kernel at run time
+LLVMValueRef frame_field(routine *r, int field);                            // loaded once, in the prologue
 LLVMValueRef frame_slot_address(routine *r, int field);
 LLVMValueRef runtime_call(routine *r, int call, const LLVMValueRef *arguments, unsigned count);
 LLVMValueRef dim_value(routine *r, const dim *d); // i64
 void dim_cache_set(routine *r, const dim *d, LLVMValueRef value);
-// Adds a scratch slot (bytes at the upper bound of the expression) and gives its number.
+// Adds a scratch slot (bytes at the upper bound of the expression) and gives its number within the kernel.
 int scratch_add(program_code *pc, const dim *bytes);
 LLVMValueRef scratch_address(routine *r, int slot);
 

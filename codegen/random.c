@@ -36,13 +36,14 @@ LLVMValueRef random_value(routine *r, int64_t stream, LLVMValueRef element) {
   emitter *e = r->e;
   LLVMValueRef session = session_key(r);
   LLVMBasicBlockRef here = prologue_begin(r);
-  LLVMValueRef of_stream = wide(e->i64, (uint64_t)stream * RANDOM_STREAM);
+  LLVMValueRef number = external_value(r, EXTERNAL_STREAM, stream);
+  LLVMValueRef of_stream = emit_imul(e, number, wide(e->i64, RANDOM_STREAM));
   LLVMValueRef key = mix(e, emit_iadd(e, session, of_stream));
   prologue_end(r, here);
   LLVMTypeRef type = LLVMTypeOf(element);
   LLVMValueRef count = emit_imul(e, element, wide(type, RANDOM_STEP));
   LLVMValueRef bits = mix(e, emit_iadd(e, emit_like(e, key, type), count));
   bits = LLVMBuildLShr(e->builder, bits, const_int(type, RANDOM_DROP_BITS), "");
-  LLVMValueRef number = emit_int_to_real(e, emit_int_cast(e, bits, e->i32)); // below 2^24: exact
-  return emit_mul(e, number, const_real(LLVMTypeOf(number), RANDOM_SCALE));
+  LLVMValueRef real = emit_int_to_real(e, emit_int_cast(e, bits, e->i32)); // below 2^24: exact
+  return emit_mul(e, real, const_real(LLVMTypeOf(real), RANDOM_SCALE));
 }

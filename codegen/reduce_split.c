@@ -147,7 +147,7 @@ bool emit_split_reduction(program_code *pc, const stage *st, LLVMValueRef *made)
     emit_partial_sum(&body, &s, block, begin, end);
   else
     emit_partial_columns(&body, &s, block, begin, end);
-  routine_end(&body);
+  routine_end_body(&body);
   *made = routine_begin_kernel(&whole, pc);
   split = split_of(&whole, &s);
   run_blocks(&whole, function, split.blocks);
@@ -155,6 +155,6 @@ bool emit_split_reduction(program_code *pc, const stage *st, LLVMValueRef *made)
   LLVMValueRef columns = dim_value(&whole, columns_of(pc, &s));
   unsigned lanes = d.along_lanes ? 1 : lanes_for(&whole, columns_of(pc, &s));
   emit_columns(&whole, "column", const_i64(pc->e, 0), columns, lanes, join_vector, &join);
-  routine_end(&whole);
+  routine_end_kernel(&whole, NULL);
   return true;
 }

@@ -35,16 +35,16 @@ static const char *unused_name(program_code *pc, const char *part) {
   return wanted;
 }
 
-void routine_attach(routine *r, program_code *pc, LLVMValueRef frame) {
-  *r = (routine){.pc = pc, .e = pc->e, .function = pc->e->function, .frame = frame};
+void routine_attach(routine *r, program_code *pc, LLVMValueRef call) {
+  *r = (routine){.pc = pc, .e = pc->e, .function = pc->e->function, .call = call};
   r->memo_head = xcalloc(pc->s->n_nodes + 1, sizeof *r->memo_head);
 }
 
 LLVMValueRef routine_begin_kernel(routine *r, program_code *pc) {
   function_scope outer;
-  LLVMValueRef function = function_begin(pc->e, unused_name(pc, NULL), pc->e->void_type, &pc->e->ptr, 1,
-                                         FUNCTION_NOINLINE, &outer);
-  routine_attach(r, pc, parameter(pc->e, 0, "frame"));
+  LLVMValueRef function =
+      function_begin(pc->e, unused_name(pc, NULL), pc->e->i64, &pc->e->ptr, 1, FUNCTION_NOINLINE, &outer);
+  routine_attach(r, pc, parameter(pc->e, 0, "call"));
   r->outer = outer;
   return function;
 }
@@ -54,7 +54,7 @@ LLVMValueRef routine_begin_body(routine *r, program_code *pc, const char *part, 
   function_scope outer;
   LLVMValueRef function = function_begin(pc->e, unused_name(pc, part), pc->e->void_type, parameters, 2,
                                          FUNCTION_NOINLINE, &outer);
-  routine_attach(r, pc, parameter(pc->e, 0, "frame"));
+  routine_attach(r, pc, parameter(pc->e, 0, "call"));
   *block = parameter(pc->e, 1, "block");
   r->outer = outer;
   return function;
@@ -68,8 +68,14 @@ void routine_release(routine *r) {
   r->memo_head = NULL;
 }
 
-void routine_end(routine *r) {
+void routine_end_body(routine *r) {
   emit_return(r->e, NULL);
+  function_end(r->e, &r->outer);
+  routine_release(r);
+}
+
+void routine_end_kernel(routine *r, LLVMValueRef status) {
+  emit_return(r->e, status ? status : const_i64(r->e, NLM_STATUS_OK));
   function_end(r->e, &r->outer);
   routine_release(r);
 }
@@ -105,10 +111,35 @@ void prologue_end(routine *r, LLVMBasicBlockRef here) {
   LLVMPositionBuilderAtEnd(r->e->builder, here);
 }
 
-// ---- the frame
+// ---- the frame and the table
+
+static LLVMValueRef of_call(routine *r, LLVMValueRef *known, int field) {
+  if (*known)
+    return *known;
+  LLVMBasicBlockRef here = prologue_begin(r);
+  *known = emit_load(r->e, r->e->ptr, emit_at(r->e, r->e->ptr, r->call, const_i64(r->e, field)), 8, NULL);
+  prologue_end(r, here);
+  return *known;
+}
+
+LLVMValueRef routine_frame(routine *r) {
+  return of_call(r, &r->frame, CALL_FRAME);
+}
+
+static LLVMValueRef table_value(routine *r, int64_t position) {
+  LLVMValueRef table = of_call(r, &r->table, CALL_TABLE);
+  return emit_load(r->e, r->e->i64, emit_at(r->e, r->e->i64, table, const_i64(r->e, position)), 8, NULL);
+}
+
+LLVMValueRef external_value(routine *r, external_kind kind, int64_t number) {
+  LLVMBasicBlockRef here = prologue_begin(r);
+  LLVMValueRef v = table_value(r, key_external(r->pc->key, kind, number));
+  prologue_end(r, here);
+  return v;
+}
 
 LLVMValueRef frame_slot_address(routine *r, int field) {
-  return emit_at(r->e, r->e->i64, r->frame, const_i64(r->e, field));
+  return emit_at(r->e, r->e->i64, routine_frame(r), const_i64(r->e, field));
 }
 
 static bool is_number_field(int field) {
@@ -162,9 +193,10 @@ static LLVMValueRef emit_dim(routine *r, const dim *d) {
   switch (d->kind) {
   case DIM_CONST:
     return const_i64(e, d->value);
-  case DIM_SYMBOL:
-    return emit_load(e, e->i64, emit_at(e, e->i64, frame_field(r, FRAME_dims), const_i64(e, d->symbol)), 8,
-                     NULL);
+  case DIM_SYMBOL: {
+    LLVMValueRef symbol = external_value(r, EXTERNAL_DIM, d->symbol);
+    return emit_load(e, e->i64, emit_at(e, e->i64, frame_field(r, FRAME_dims), symbol), 8, NULL);
+  }
   case DIM_ADD:
     return LLVMBuildNSWAdd(e->builder, dim_value(r, d->a), dim_value(r, d->b), "");
   case DIM_MUL:
@@ -203,21 +235,27 @@ LLVMValueRef dim_value(routine *r, const dim *d) {
 // ---- scratch
 
 int scratch_add(program_code *pc, const dim *bytes) {
-  scratch_slot slot = {dim_upper_bound(pc->dims, bytes), pc->kernel};
-  vec_push(&pc->scratch, slot);
-  return pc->s->n_offsets + (int)pc->scratch.len - 1;
+  vec_push(&pc->body->scratch, ((body_scratch){bytes, pc->kernel != pc->owner}));
+  return (int)pc->body->scratch.len - 1;
 }
 
-static LLVMValueRef workspace_slot(routine *r, int slot) {
+// Where memory lies, by its external: a pointer out of one of the frame's arrays, or an offset from the
+// workspace.
+static LLVMValueRef memory_address(routine *r, LLVMValueRef entry) {
   emitter *e = r->e;
-  LLVMValueRef offsets = frame_field(r, FRAME_offsets);
-  LLVMValueRef offset = emit_load(e, e->i64, emit_at(e, e->i64, offsets, const_i64(e, slot)), 8, NULL);
-  return emit_at(e, e->i8, frame_field(r, FRAME_workspace), offset);
+  LLVMValueRef field = LLVMBuildLShr(e->builder, entry, const_i64(e, 32), "");
+  LLVMValueRef slot = LLVMBuildAnd(e->builder, entry, const_i64(e, UINT32_MAX), "");
+  LLVMValueRef array = emit_load(e, e->ptr, emit_at(e, e->i64, routine_frame(r), field), 8, NULL);
+  LLVMValueRef held = emit_load(e, e->ptr, emit_at(e, e->ptr, array, slot), 8, NULL);
+  LLVMValueRef offset = LLVMBuildPtrToInt(e->builder, held, e->i64, "");
+  LLVMValueRef in_workspace = emit_at(e, e->i8, frame_field(r, FRAME_workspace), offset);
+  LLVMValueRef relative = emit_icompare(e, LLVMIntEQ, field, const_i64(e, FRAME_offsets));
+  return emit_select(e, relative, in_workspace, held);
 }
 
 LLVMValueRef scratch_address(routine *r, int slot) {
   LLVMBasicBlockRef here = prologue_begin(r);
-  LLVMValueRef address = workspace_slot(r, slot);
+  LLVMValueRef address = memory_address(r, table_value(r, (int64_t)r->pc->key->externals.len + slot));
   prologue_end(r, here);
   return address;
 }
@@ -276,7 +314,7 @@ static LLVMValueRef threaded(routine *r, LLVMValueRef body) {
   LLVMTypeRef parameters[] = {e->ptr, e->i64};
   function_scope outer;
   LLVMValueRef function = function_begin(e, name, e->void_type, parameters, 2, 0, &outer);
-  LLVMValueRef arguments[] = {parameter(e, 0, "frame"), parameter(e, 1, "block")};
+  LLVMValueRef arguments[] = {parameter(e, 0, "call"), parameter(e, 1, "block")};
   LLVMValueRef state = floating_state_enter(e);
   emit_call(e, body, arguments, 2);
   floating_state_leave(e, state);
@@ -290,12 +328,12 @@ void run_blocks(routine *r, LLVMValueRef body, LLVMValueRef blocks) {
   LLVMValueRef on_thread = threaded(r, body);
   branch several;
   if_begin(e, &several, emit_icompare(e, LLVMIntSGT, blocks, const_i64(e, 1)), "several");
-  LLVMValueRef arguments[] = {frame_field(r, FRAME_context), on_thread, r->frame, blocks};
+  LLVMValueRef arguments[] = {frame_field(r, FRAME_context), on_thread, r->call, blocks};
   runtime_call(r, RUNTIME_parallel_for, arguments, 4);
   if_else(e, &several);
   branch one;
   if_begin(e, &one, emit_icompare(e, LLVMIntEQ, blocks, const_i64(e, 1)), "one");
-  emit_call(e, body, (LLVMValueRef[]){r->frame, const_i64(e, 0)}, 2);
+  emit_call(e, body, (LLVMValueRef[]){r->call, const_i64(e, 0)}, 2);
   if_end(e, &one);
   if_end(e, &several);
 }
@@ -312,33 +350,14 @@ const alias_scope *scope_of(program_code *pc, int64_t key) {
   return &pc->scopes[pc->scope_keys.len - 1];
 }
 
-static LLVMValueRef pointer_in(routine *r, int field, int slot) {
-  return emit_load(r->e, r->e->ptr, emit_at(r->e, r->e->ptr, frame_field(r, field), const_i64(r->e, slot)), 8,
-                   NULL);
-}
-
 static LLVMValueRef buffer_address(routine *r, const buffer *b) {
   emitter *e = r->e;
-  switch (b->place) {
-  case PLACE_WORKSPACE:
-    return workspace_slot(r, b->slot);
-  case PLACE_INPUT:
-    return pointer_in(r, FRAME_inputs, b->slot);
-  case PLACE_OUTPUT:
-    return pointer_in(r, FRAME_outputs, b->slot);
-  case PLACE_MASK:
-    return pointer_in(r, FRAME_masks, b->slot);
-  case PLACE_PROBE:
-    return pointer_in(r, FRAME_probes, b->slot);
-  case PLACE_PARAM:
-    return pointer_in(r, FRAME_params, b->slot);
-  case PLACE_RESULT:
-    return emit_at(e, LLVMDoubleTypeInContext(e->context), frame_field(r, FRAME_results),
-                   const_i64(e, b->slot));
-  case PLACE_ROWS:
-    break;
-  }
-  ICE("buffer %d is private to a scan", b->index);
+  external_kind kind;
+  int64_t number = external_of_buffer(b, &kind);
+  LLVMValueRef entry = external_value(r, kind, number);
+  if (kind == EXTERNAL_MEMORY)
+    return memory_address(r, entry);
+  return emit_at(e, LLVMDoubleTypeInContext(e->context), frame_field(r, FRAME_results), entry);
 }
 
 static const memory *cached(const routine *r, int64_t key) {
@@ -394,16 +413,16 @@ static bool is_stored_to(const buffer *b) {
 }
 
 const buffer *const *stored_buffers(const program_code *pc, const node *n, int *count) {
-  const buffer *own = schedule_buffer(pc->s, n);
-  const buffer **list = ARENA_ARRAY(pc->mem, const buffer *, pc->s->buffers.len + 1);
-  int found = 0;
+  const buffer *own = schedule_buffer(pc->s, n), *all = pc->s->buffers.data;
+  int first = n->id < pc->s->n_nodes ? pc->first_of_value[n->id] : -1, most = 1, found = 0;
+  for (int k = first; k >= 0; k = pc->next_of_value[k])
+    most++;
+  const buffer **list = ARENA_ARRAY(pc->mem, const buffer *, most);
   if (own && is_stored_to(own))
     list[found++] = own;
-  for (size_t k = 0; k < pc->s->buffers.len; k++) {
-    const buffer *b = &pc->s->buffers.data[k];
-    if (b->value == n && is_stored_to(b) && b != own)
-      list[found++] = b;
-  }
+  for (int k = first; k >= 0; k = pc->next_of_value[k])
+    if (is_stored_to(&all[k]) && &all[k] != own)
+      list[found++] = &all[k];
   *count = found;
   return list;
 }

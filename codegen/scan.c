@@ -56,7 +56,7 @@ static void emit_product(routine *r, const stage *st, const turned_weights *turn
   epilogue ep = {0};
   bool with_epilogue = stage_has_epilogue(st) || stored_elsewhere(sc, st->roots[0]);
   LLVMValueRef area = sc->area, tm_row = sc->tm_row, count = sc->count;
-  LLVMValueRef extra[EPILOGUE_EXTRA] = {r->frame, const_i64(e, 0), const_i64(e, 0), area, tm_row, count};
+  LLVMValueRef extra[EPILOGUE_EXTRA] = {r->call, const_i64(e, 0), const_i64(e, 0), area, tm_row, count};
   gemm_operands o = {.a = rows_address(r, st->matmul->in[0]),
                      .lda = const_i64(e, k),
                      .ldb = const_i64(e, n),
@@ -204,7 +204,7 @@ static LLVMValueRef emit_block(program_code *pc, scan_code *sc, const turned_wei
   emit_steps(&r, row, rows, turned);
   copy_states_out(&r, row, rows);
   if_end(e, &any);
-  routine_end(&r);
+  routine_end_body(&r);
   return function;
 }
 
@@ -247,7 +247,7 @@ static LLVMValueRef emit_pair(program_code *pc, LLVMValueRef first, LLVMValueRef
   LLVMValueRef block;
   LLVMValueRef function = routine_begin_body(&r, pc, "pair", &block);
   emitter *e = r.e;
-  LLVMValueRef arguments[] = {r.frame, LLVMBuildAShr(e->builder, block, const_i64(e, 1), "")};
+  LLVMValueRef arguments[] = {r.call, LLVMBuildAShr(e->builder, block, const_i64(e, 1), "")};
   LLVMValueRef odd = LLVMBuildAnd(e->builder, block, const_i64(e, 1), "");
   branch which;
   if_begin(e, &which, emit_icompare(e, LLVMIntEQ, odd, const_i64(e, 0)), "which");
@@ -255,7 +255,7 @@ static LLVMValueRef emit_pair(program_code *pc, LLVMValueRef first, LLVMValueRef
   if_else(e, &which);
   emit_call(e, second, arguments, 2);
   if_end(e, &which);
-  routine_end(&r);
+  routine_end_body(&r);
   return function;
 }
 
@@ -296,7 +296,7 @@ LLVMValueRef emit_scan_kernel(program_code *pc) {
     blocks = emit_imul(r.e, emit_imax(r.e, blocks, blocks_of(&r, &other.code)), const_i64(r.e, 2));
   }
   run_blocks(&r, body, blocks);
-  routine_end(&r);
+  routine_end_kernel(&r, NULL);
   scan_emission_free(&own);
   if (partner >= 0)
     scan_emission_free(&other);

@@ -245,12 +245,16 @@ static LLVMValueRef view_value(routine *r, node *n, const place *p) {
 
 // ---- rows through indices
 
-static bool never_negative(const node *index) {
+bool value_is_costly(const node *n) {
+  return op_is_costly(n->op) && op_is_elementwise(n->op);
+}
+
+bool index_never_negative(const node *index) {
   if (index->op == OP_CHECK_IDS || index->op == OP_IOTA)
     return true;
   if (index->op != OP_PART)
     return index->op == OP_RESHAPE || index->op == OP_BROADCAST || index->op == OP_SLICE
-               ? never_negative(index->in[0])
+               ? index_never_negative(index->in[0])
                : false;
   if (index->in[0]->op == OP_UNIQUE)
     return true;
@@ -288,7 +292,7 @@ static LLVMValueRef gather_value(routine *r, node *n, const place *p) {
   emitter *e = r->e;
   node *table = n->in[0], *index = n->in[1];
   LLVMValueRef id = value_at(r, index, p); // the index's axes come first
-  if (never_negative(index))
+  if (index_never_negative(index))
     return gathered_row(r, n, p, id);
   LLVMValueRef zero = LLVMConstNull(LLVMTypeOf(id)), present = emit_icompare(e, LLVMIntSGE, id, zero);
   if (!has_row_0(r, table))

@@ -19,6 +19,11 @@ void memo_set(routine *r, node *n, const place *p, LLVMValueRef value);
 size_t memo_mark(const routine *r);
 void memo_release(routine *r, size_t mark);
 
+// What emission asks about a node that it reads from memory: a bit that an estimate of work takes in, and
+// that an index needs no test for -1.
+bool value_is_costly(const node *n);
+bool index_never_negative(const node *n);
+
 // Loads and stores at a place; the value may be a scalar (spread when the place is not uniform).
 LLVMValueRef load_at(routine *r, const memory *m, elem_type type, const shape *s, const place *p);
 void store_at(routine *r, const memory *m, const shape *s, const place *p, LLVMValueRef value);
