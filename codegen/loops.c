@@ -141,21 +141,36 @@ int64_t inline_weight(const routine *r, const node *n) {
 
 // ---- maps
 
+typedef enum { FLAT, NOT_FLAT, FLAT_IF_OPERANDS_ARE } flatness;
+
+static flatness flatness_of(const routine *r, const node *n) {
+  if (n->op == OP_CONST || n->op == OP_EXTENT || (n->op == OP_RANDOM && n->n_in == 0))
+    return FLAT;
+  if (!is_computed_here(r, n) && has_memory(r, n))
+    return FLAT;
+  if (n->op == OP_BROADCAST)
+    return n->in[0]->shape.rank == 0 ? FLAT : NOT_FLAT;
+  bool same_elements = n->op == OP_RESHAPE || n->op == OP_CHECK_IDS || op_is_elementwise(n->op);
+  return same_elements ? FLAT_IF_OPERANDS_ARE : NOT_FLAT;
+}
+
 bool value_is_flat(const routine *r, const node *n) {
-  for (;;) {
-    if (n->op == OP_CONST || n->op == OP_EXTENT || (n->op == OP_RANDOM && n->n_in == 0))
-      return true;
-    if (!is_computed_here(r, n) && has_memory(r, n))
-      return true;
-    if (n->op == OP_BROADCAST)
-      return n->in[0]->shape.rank == 0;
-    if (n->op != OP_RESHAPE && n->op != OP_CHECK_IDS && !op_is_elementwise(n->op))
-      return false;
-    for (int k = 1; k < n->n_in; k++)
-      if (!value_is_flat(r, n->in[k]))
-        return false;
-    n = n->in[0];
+  bool *seen = xcalloc(r->pc->s->n_nodes + 1, sizeof *seen);
+  VEC(const node *) stack = {0};
+  flatness flat = FLAT;
+  vec_push(&stack, n);
+  while (stack.len && flat != NOT_FLAT) {
+    const node *top = vec_pop(&stack);
+    if (seen[top->id])
+      continue;
+    seen[top->id] = true;
+    flat = flatness_of(r, top);
+    for (int k = 0; flat == FLAT_IF_OPERANDS_ARE && k < top->n_in; k++)
+      vec_push(&stack, top->in[k]);
   }
+  vec_free(&stack);
+  free(seen);
+  return flat != NOT_FLAT;
 }
 
 bool stage_is_flat(const routine *r, const stage *st) {

@@ -110,7 +110,8 @@ void schedule_print(const schedule *s, strbuf *out) {
 
 typedef struct checking {
   const schedule *s;
-  bool *written; // by buffer
+  bool *written;               // by buffer
+  int *first_part, *next_part; // by node id, by buffer: buffers of the parts of a node with several results
   const char *reason;
 } checking;
 
@@ -173,10 +174,21 @@ static void check_stage(checking *c, const stage *st, const char *where) {
 }
 
 static void mark_parts(checking *c, const node *multi) {
-  for (size_t k = 0; k < c->s->buffers.len; k++) {
-    const buffer *b = &c->s->buffers.data[k];
-    if (b->value && b->value->op == OP_PART && b->value->in[0] == multi)
-      c->written[k] = true;
+  for (int k = c->first_part[multi->id]; k; k = c->next_part[k - 1])
+    c->written[k - 1] = true;
+}
+
+static void find_parts(checking *c) {
+  const schedule *s = c->s;
+  arena *mem = s->program->g->mem;
+  c->first_part = ARENA_ARRAY(mem, int, s->n_nodes + 1); // numbers + 1
+  c->next_part = ARENA_ARRAY(mem, int, s->buffers.len + 1);
+  for (size_t k = 0; k < s->buffers.len; k++) {
+    const node *v = s->buffers.data[k].value;
+    if (!v || v->op != OP_PART)
+      continue;
+    c->next_part[k] = c->first_part[v->in[0]->id];
+    c->first_part[v->in[0]->id] = (int)k + 1;
   }
 }
 
@@ -191,6 +203,7 @@ static void check_lifetimes(checking *c) {
 const char *schedule_verify(const schedule *s) {
   checking c = {.s = s};
   c.written = ARENA_ARRAY(s->program->g->mem, bool, s->buffers.len + 1);
+  find_parts(&c);
   for (size_t k = 0; k < s->kernels.len && !c.reason; k++) {
     const kernel *kn = &s->kernels.data[k];
     if (kn->kind == KERNEL_STAGE) {

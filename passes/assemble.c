@@ -51,19 +51,12 @@ static void note_dependency(const fusion *f, node *read, bool same_index, void *
 
 static void depend_on_captured(assembly *a, int scan) {
   const fusion *f = a->f;
-  for (size_t k = 0; k < f->n; k++) {
-    node *n = f->nodes[k];
-    for (int j = 0; f->scan[n->id] == scan && j < n->n_in; j++)
+  for (size_t k = 0; k < f->n_body[scan]; k++) {
+    const node *n = f->body[scan][k];
+    for (int j = 0; j < n->n_in; j++)
       if (f->scan[n->in[j]->id] < 0)
         depend_on_operand(a, n->in[j]);
   }
-}
-
-static int scan_index(const fusion *f, const node *scan) {
-  for (size_t k = 0; k < f->scans.len; k++)
-    if (f->scans.data[k] == scan)
-      return (int)k;
-  ICE("a scan that is not in the program");
 }
 
 static void note_item_dependencies(assembly *a, int item) {
@@ -87,7 +80,7 @@ static void note_item_dependencies(assembly *a, int item) {
       fusion_reads(a->f, in, note_dependency, a);
   }
   if (w->kind == KERNEL_SCAN)
-    depend_on_captured(a, scan_index(a->f, w->subject));
+    depend_on_captured(a, a->f->scan_index[w->subject->id]);
 }
 
 static void add_touches(assembly *a) {
@@ -192,7 +185,7 @@ static bool may_store_in_place(const assembly *a, const work_list *body, const s
 
 static void fill_scan_kernel(assembly *a, kernel *k) {
   const fusion *f = a->f;
-  int index = scan_index(f, k->subject);
+  int index = f->scan_index[k->subject->id];
   const scan_body *scan = scan_body_of(k->subject);
   const work_list *body = a->bodies[index];
   k->body = ARENA_ARRAY(f->mem, stage, body->items.len);
@@ -223,79 +216,112 @@ static void emit_kernel(assembly *a, int item) {
   vec_push(&a->s->kernels, k);
 }
 
+// Numbers of items that wait for nothing more, smallest first.
+typedef struct item_heap {
+  VEC(int) items;
+} item_heap;
+
+static void heap_push(item_heap *h, int item) {
+  size_t at = h->items.len;
+  vec_push(&h->items, item);
+  for (; at > 0 && h->items.data[(at - 1) / 2] > item; at = (at - 1) / 2)
+    h->items.data[at] = h->items.data[(at - 1) / 2];
+  h->items.data[at] = item;
+}
+
+static int heap_pop(item_heap *h) {
+  int first = h->items.data[0], moved = vec_pop(&h->items);
+  size_t n = h->items.len, at = 0;
+  for (size_t child = 1; child < n; child = 2 * at + 1) {
+    if (child + 1 < n && h->items.data[child + 1] < h->items.data[child])
+      child++;
+    if (h->items.data[child] >= moved)
+      break;
+    h->items.data[at] = h->items.data[child];
+    at = child;
+  }
+  if (n)
+    h->items.data[at] = moved;
+  return first;
+}
+
+typedef struct ready_items {
+  item_heap scans, others;
+} ready_items;
+
+static void add_ready(const assembly *a, ready_items *ready, int item) {
+  if (!a->waits_for[item])
+    heap_push(a->outer->items.data[item].kind == KERNEL_SCAN ? &ready->scans : &ready->others, item);
+}
+
+static void take_item(assembly *a, ready_items *ready, int item) {
+  if (!a->outer->items.data[item].dropped)
+    emit_kernel(a, item);
+  for (size_t k = 0; k < a->after[item].to.len; k++) {
+    a->waits_for[a->after[item].to.data[k]]--;
+    add_ready(a, ready, a->after[item].to.data[k]);
+  }
+}
+
 // Ready items in order of creation; scans wait until nothing else can run, so that independent ones (the two
 // directions of a bidirectional layer) meet and share a parallel region.
 static void order_items(assembly *a) {
-  size_t n = a->outer->items.len;
-  bool *done = ARENA_ARRAY(a->f->mem, bool, n + 1);
-  for (size_t emitted = 0; emitted < n;) {
-    int ready[2] = {-1, -1}, n_scans = 0, pick = -1;
-    for (size_t k = 0; k < n && pick < 0; k++) {
-      if (done[k] || a->waits_for[k])
-        continue;
-      if (a->outer->items.data[k].kind != KERNEL_SCAN)
-        pick = (int)k;
-      else if (n_scans < 2)
-        ready[n_scans++] = (int)k;
+  size_t n = a->outer->items.len, taken = 0;
+  ready_items ready = {0};
+  for (size_t k = 0; k < n; k++)
+    add_ready(a, &ready, (int)k);
+  for (; ready.others.items.len || ready.scans.items.len; taken++) {
+    if (ready.others.items.len) {
+      take_item(a, &ready, heap_pop(&ready.others));
+      continue;
     }
-    int batch[2] = {pick >= 0 ? pick : ready[0], pick >= 0 ? -1 : ready[1]};
-    if (batch[0] < 0)
-      ICE("kernels wait for each other");
-    for (int b = 0; b < 2 && batch[b] >= 0; b++) {
-      done[batch[b]] = true;
-      emitted++;
-      if (!a->outer->items.data[batch[b]].dropped)
-        emit_kernel(a, batch[b]);
-      for (size_t k = 0; k < a->after[batch[b]].to.len; k++)
-        a->waits_for[a->after[batch[b]].to.data[k]]--;
-    }
-    if (batch[1] >= 0) {
-      int last = (int)a->s->kernels.len - 1;
-      a->s->kernels.data[last].partner = last - 1;
-      a->s->kernels.data[last - 1].partner = last;
-    }
+    int first = heap_pop(&ready.scans), second = ready.scans.items.len ? heap_pop(&ready.scans) : -1;
+    take_item(a, &ready, first);
+    if (second < 0)
+      continue;
+    take_item(a, &ready, second);
+    taken++;
+    int last = (int)a->s->kernels.len - 1;
+    a->s->kernels.data[last].partner = last - 1;
+    a->s->kernels.data[last - 1].partner = last;
   }
+  if (taken < n)
+    ICE("kernels wait for each other");
+  vec_free(&ready.scans.items);
+  vec_free(&ready.others.items);
 }
 
 // ---- roots of a stage that only the stage itself reads need no memory: they are values within an element
 
+enum { READ_BY_NONE, READ_BY_SEVERAL = -1 }; // else the number of the item that reads it + 1
+
 typedef struct reader_search {
-  const node *wanted;
-  bool found;
+  int *reader; // by node id
+  int item;
 } reader_search;
 
 static void note_reader(const fusion *f, node *read, bool same_index, void *context) {
   (void)same_index;
   reader_search *s = context;
-  if (fusion_base(f, read) == s->wanted)
-    s->found = true;
+  int *reader = &s->reader[fusion_base(f, read)->id];
+  *reader = *reader == READ_BY_NONE || *reader == s->item + 1 ? s->item + 1 : READ_BY_SEVERAL;
 }
 
-static bool read_by_other_stage(const fusion *f, const work_list *list, int own, const node *n) {
+// Which stage reads each node's memory.
+static int *readers_of(const fusion *f, const work_list *list) {
+  reader_search s = {.reader = xcalloc(f->g->n_nodes + 1, sizeof *s.reader)};
   for (size_t k = 0; k < list->items.len; k++) {
     const work_item *w = &list->items.data[k];
-    reader_search s = {n, false};
-    for (int r = 0; (int)k != own && !w->dropped && w->kind == KERNEL_STAGE && r < w->stage.n_roots; r++)
+    s.item = (int)k;
+    for (int r = 0; !w->dropped && w->kind == KERNEL_STAGE && r < w->stage.n_roots; r++)
       fusion_reads(f, w->stage.roots[r], note_reader, &s);
-    if (s.found)
-      return true;
   }
-  return false;
+  return s.reader;
 }
 
 static bool wanted_outside(const fusion *f, const node *n) {
-  for (size_t k = 0; k < f->program->roots.len; k++)
-    if (fusion_base(f, f->program->roots.data[k].value) == n)
-      return true;
-  for (size_t k = 0; k < f->scans.len; k++) {
-    const scan_body *body = scan_body_of(f->scans.data[k]);
-    for (int j = 0; j < body->n_out; j++)
-      if (body->out[j] == n)
-        return true;
-    for (int j = 0; j < body->n_state; j++)
-      if (body->next[j] == n)
-        return true;
-  }
+  if (f->is_root[n->id] || f->is_body_result[n->id])
+    return true;
   for (int k = 0; k < f->n_users[n->id]; k++) {
     const node *u = f->users[n->id][k];
     if (u->op == OP_SCAN || u->op == OP_UNIQUE || u->op == OP_PACK || u->op == OP_MATMUL ||
@@ -306,20 +332,26 @@ static bool wanted_outside(const fusion *f, const node *n) {
 }
 
 static void prune_roots(const fusion *f, work_list *list) {
-  for (size_t k = 0; k < list->items.len; k++) {
+  bool any = false;
+  for (size_t k = 0; k < list->items.len && !any; k++)
+    any = list->items.data[k].stage.n_roots > 1;
+  int *reader = any ? readers_of(f, list) : NULL;
+  for (size_t k = 0; any && k < list->items.len; k++) {
     stage *s = &list->items.data[k].stage;
     if (list->items.data[k].kind != KERNEL_STAGE || s->kind != STAGE_MAP || s->n_roots < 2)
       continue;
     int kept = 0;
     for (int r = 0; r < s->n_roots; r++) {
       node *root = s->roots[r];
-      if (wanted_outside(f, root) || read_by_other_stage(f, list, (int)k, root))
+      int by = reader[root->id];
+      if (wanted_outside(f, root) || (by != READ_BY_NONE && by != (int)k + 1))
         s->roots[kept++] = root;
       else
         f->materialise[root->id] = false;
     }
     s->n_roots = kept;
   }
+  free(reader);
 }
 
 schedule *schedule_assemble(const fusion *f, bool merge, bool epilogue) {

@@ -110,9 +110,10 @@ static const dim *row_elements(const fusion *f, const node *n) {
   return shape_elements(f->g->dims, &row);
 }
 
-// Body nodes that later stages read, or that are copied into a state after the last stage.
-static void place_body(const fusion *f, schedule *s, const kernel *k) {
-  wanted w = {.f = f, .s = s, .read = ARENA_ARRAY(f->mem, bool, f->g->n_nodes)};
+// Body nodes that later stages read, or that are copied into a state after the last stage. `read`, by node
+// id, serves all bodies: a node is of one only.
+static void place_body(const fusion *f, schedule *s, const kernel *k, bool *read) {
+  wanted w = {.f = f, .s = s, .read = read};
   for (int j = 0; j < k->n_body; j++) {
     w.own = k->body[j].roots;
     w.n_own = k->body[j].n_roots;
@@ -150,9 +151,10 @@ void buffers_assign(const fusion *f, schedule *s) {
     s->buffer_of[k] = -1;
   place_roots(f, s);
   place_outer_nodes(f, s);
+  bool *read = ARENA_ARRAY(f->mem, bool, s->n_nodes + 1);
   for (size_t k = 0; k < s->kernels.len; k++)
     if (s->kernels.data[k].kind == KERNEL_SCAN)
-      place_body(f, s, &s->kernels.data[k]);
+      place_body(f, s, &s->kernels.data[k], read);
   place_aliases(f, s);
   place_scratch(f, s);
 }

@@ -7,7 +7,8 @@ typedef struct estimate {
   const schedule *s;
   dim_table *t;
   const dim *flops, *bytes;
-  bool *counted; // by buffer
+  int *counted; // by buffer: the last kernel that counted it + 1
+  int kernel;
 } estimate;
 
 static const dim *elements(const estimate *e, const node *n) {
@@ -21,9 +22,9 @@ static void add_flops(estimate *e, const dim *count, int64_t each) {
 
 static void add_buffer(estimate *e, const node *n) {
   const buffer *b = schedule_buffer(e->s, n);
-  if (!b || e->counted[b->index] || b->place == PLACE_ROWS)
+  if (!b || e->counted[b->index] == e->kernel + 1 || b->place == PLACE_ROWS)
     return;
-  e->counted[b->index] = true;
+  e->counted[b->index] = e->kernel + 1;
   e->bytes = dim_add(e->t, e->bytes, dim_mul(e->t, b->elements, dim_const(e->t, 4)));
 }
 
@@ -68,7 +69,6 @@ static void add_stage(estimate *e, const stage *s) {
 
 static void estimate_kernel(estimate *e, kernel *k) {
   e->flops = e->bytes = dim_const(e->t, 0);
-  e->counted = ARENA_ARRAY(e->f->mem, bool, e->s->buffers.len + 1);
   if (k->kind == KERNEL_STAGE)
     add_stage(e, &k->stage);
   for (int j = 0; j < k->n_body; j++)
@@ -79,10 +79,11 @@ static void estimate_kernel(estimate *e, kernel *k) {
     e->flops = dim_substitute(e->t, e->flops, &body->active, &all, 1);
     for (int j = 0; j < body->n_seq; j++)
       add_buffer(e, body->seq[j]);
-    for (size_t b = 0; b < e->s->buffers.len; b++)
-      if (e->s->buffers.data[b].value && e->s->buffers.data[b].value->op == OP_PART &&
-          e->s->buffers.data[b].value->in[0] == k->subject)
-        add_buffer(e, e->s->buffers.data[b].value);
+    graph *g = e->f->g;
+    for (int j = 0; j < body->n_state; j++)
+      add_buffer(e, scan_final_state(g, k->subject, j));
+    for (int j = 0; j < body->n_out; j++)
+      add_buffer(e, scan_output(g, k->subject, j));
   }
   k->flops = e->flops;
   k->bytes = e->bytes;
@@ -90,6 +91,7 @@ static void estimate_kernel(estimate *e, kernel *k) {
 
 void schedule_estimate(const fusion *f, schedule *s) {
   estimate e = {.f = f, .s = s, .t = f->g->dims};
-  for (size_t k = 0; k < s->kernels.len; k++)
-    estimate_kernel(&e, &s->kernels.data[k]);
+  e.counted = ARENA_ARRAY(f->mem, int, s->buffers.len + 1);
+  for (; e.kernel < (int)s->kernels.len; e.kernel++)
+    estimate_kernel(&e, &s->kernels.data[e.kernel]);
 }

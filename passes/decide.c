@@ -3,7 +3,12 @@
 // evaluated inside its consumers, unless that would repeat more than a little work.
 #include "passes/fusion.h"
 
-enum { CHEAP = 4, COSTLY_OP = 12, DIVISION = 4 };
+enum {
+  CHEAP = 4,
+  COSTLY_OP = 12,
+  DIVISION = 4,
+  MOST_INLINE = 400, // so that no kernel's code grows with the model
+};
 
 bool fusion_is_leaf(const node *n) {
   switch (n->op) {
@@ -35,23 +40,41 @@ node *fusion_base(const fusion *f, node *n) {
   return n;
 }
 
-static bool shape_mentions(const shape *s, const dim *d) {
-  for (int k = 0; k < s->rank; k++)
-    if (s->d[k] == d)
-      return true;
-  return false;
+// Which scan's body a dimension or a parameter belongs to: index + 1, or 0.
+typedef struct scan_map {
+  int *of_symbol; // by dimension: it is the active rows of the scan
+  int *of_id;     // by scan id
+  int64_t n_ids;
+} scan_map;
+
+static scan_map map_scans(const fusion *f) {
+  scan_map m = {.of_symbol = ARENA_ARRAY(f->mem, int, dim_symbol_count(f->g->dims) + 1)};
+  for (size_t s = 0; s < f->scans.len; s++)
+    if (scan_body_of(f->scans.data[s])->id >= m.n_ids)
+      m.n_ids = scan_body_of(f->scans.data[s])->id + 1;
+  m.of_id = ARENA_ARRAY(f->mem, int, m.n_ids + 1);
+  for (size_t s = f->scans.len; s-- > 0;) { // the first one of equals stays
+    const scan_body *body = scan_body_of(f->scans.data[s]);
+    m.of_symbol[body->active->symbol] = (int)s + 1;
+    m.of_id[body->id] = (int)s + 1;
+  }
+  return m;
 }
 
-static int scan_membership(const fusion *f, const node *n) {
+static int scan_membership(const fusion *f, const scan_map *m, const node *n) {
   if (n->op == OP_SCAN || n->op == OP_PART)
     return -1;
-  for (size_t s = 0; s < f->scans.len; s++) {
-    const scan_body *body = scan_body_of(f->scans.data[s]);
-    if (shape_mentions(&n->shape, body->active))
-      return (int)s;
-    if ((n->op == OP_SCAN_SEQ || n->op == OP_SCAN_STATE) && n->i[0] == body->id)
-      return (int)s;
+  int found = 0;
+  for (int k = 0; k < n->shape.rank; k++) {
+    const dim *d = n->shape.d[k];
+    int s = d->kind == DIM_SYMBOL ? m->of_symbol[d->symbol] : 0;
+    found = s && (!found || s < found) ? s : found;
   }
+  bool parameter = n->op == OP_SCAN_SEQ || n->op == OP_SCAN_STATE;
+  if (!found && parameter && n->i[0] < m->n_ids)
+    found = m->of_id[n->i[0]];
+  if (found)
+    return found - 1;
   for (int k = 0; k < n->n_in; k++)
     if (f->scan[n->in[k]->id] >= 0)
       return f->scan[n->in[k]->id];
@@ -239,6 +262,8 @@ static bool worth_memory(const fusion *f, const node *n, bool fuse) {
     return op_family_of(n->op) != FAMILY_VIEW && n->op != OP_ONE_HOT && n->op != OP_IOTA;
   if (f->cost[n->id] <= CHEAP)
     return false;
+  if (f->cost[n->id] > MOST_INLINE)
+    return true;
   if (f->n_users[n->id] > 1)
     return true;
   for (int k = 0; k < f->n_users[n->id]; k++)
@@ -249,18 +274,39 @@ static bool worth_memory(const fusion *f, const node *n, bool fuse) {
 
 static void find_scans(fusion *f) {
   for (size_t k = 0; k < f->n; k++)
-    if (f->nodes[k]->op == OP_SCAN)
+    if (f->nodes[k]->op == OP_SCAN) {
+      f->scan_index[f->nodes[k]->id] = (int)f->scans.len;
       vec_push(&f->scans, f->nodes[k]);
+    }
+}
+
+static void list_bodies(fusion *f) {
+  f->body = ARENA_ARRAY(f->mem, node **, f->scans.len + 1);
+  f->n_body = ARENA_ARRAY(f->mem, size_t, f->scans.len + 1);
+  for (size_t k = 0; k < f->n; k++)
+    if (f->scan[f->nodes[k]->id] >= 0)
+      f->n_body[f->scan[f->nodes[k]->id]]++;
+  for (size_t s = 0; s < f->scans.len; s++) {
+    f->body[s] = ARENA_ARRAY(f->mem, node *, f->n_body[s]);
+    f->n_body[s] = 0;
+  }
+  for (size_t k = 0; k < f->n; k++) {
+    int s = f->scan[f->nodes[k]->id];
+    if (s >= 0)
+      f->body[s][f->n_body[s]++] = f->nodes[k];
+  }
 }
 
 static void analyse(fusion *f) {
+  scan_map scans = map_scans(f);
   for (size_t k = 0; k < f->n; k++) {
     node *n = f->nodes[k];
     f->live[n->id] = true;
-    f->scan[n->id] = scan_membership(f, n);
+    f->scan[n->id] = scan_membership(f, &scans, n);
     for (int j = 0; !is_alias(n) && j < n->n_in; j++)
       add_user(f, fusion_base(f, n->in[j]), n);
   }
+  list_bodies(f);
 }
 
 // The final states of a scan are its working memory, and its steps' first rows steer it: they exist even when
@@ -304,6 +350,9 @@ fusion *fusion_decide(const program *p, bool fuse) {
   free(list);
   size_t all = p->g->n_nodes;
   f->live = ARENA_ARRAY(mem, bool, all);
+  f->is_root = ARENA_ARRAY(mem, bool, all);
+  f->is_body_result = ARENA_ARRAY(mem, bool, all);
+  f->scan_index = ARENA_ARRAY(mem, int, all);
   f->scan = ARENA_ARRAY(mem, int, all);
   f->materialise = ARENA_ARRAY(mem, bool, all);
   f->cost = ARENA_ARRAY(mem, int, all);
@@ -326,6 +375,15 @@ fusion *fusion_decide(const program *p, bool fuse) {
     f->cost[n->id] = inline_cost(f, n);
     if (must_have_memory(n) || worth_memory(f, n, fuse))
       f->materialise[n->id] = true;
+  }
+  for (size_t k = 0; k < p->roots.len; k++)
+    f->is_root[fusion_base(f, p->roots.data[k].value)->id] = true;
+  for (size_t s = 0; s < f->scans.len; s++) {
+    const scan_body *body = scan_body_of(f->scans.data[s]);
+    for (int k = 0; k < body->n_out; k++)
+      f->is_body_result[body->out[k]->id] = true;
+    for (int k = 0; k < body->n_state; k++)
+      f->is_body_result[body->next[k]->id] = true;
   }
   return f;
 }

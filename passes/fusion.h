@@ -13,12 +13,17 @@ typedef struct fusion {
   size_t n;
   // By node id:
   bool *live;
-  int *scan;         // index in `scans` of the scan whose body the node belongs to, or -1
-  bool *materialise; // gets a buffer (leaves never do: they have one already)
-  int *cost;         // work per element when evaluated inline
-  node ***users;     // live users
+  bool *is_root;        // owns the memory of a root of the program
+  bool *is_body_result; // an output or next state of a scan
+  int *scan_index;      // of a SCAN node: its index in `scans`
+  int *scan;            // index in `scans` of the scan whose body the node belongs to, or -1
+  bool *materialise;    // gets a buffer (leaves never do: they have one already)
+  int *cost;            // work per element when evaluated inline
+  node ***users;        // live users
   int *n_users;
   VEC(node *) scans; // SCAN nodes
+  node ***body;      // by scan: the nodes of its body, in topological order, and their number
+  size_t *n_body;
 } fusion;
 
 // Analyses the program's live nodes and decides. `fuse` false: every node that is not a leaf or a view gets
@@ -45,6 +50,7 @@ typedef struct work_item {
   stage stage;   // KERNEL_STAGE
   node *subject; // other kinds
   bool dropped;  // merged away
+  int cost;      // KERNEL_STAGE: of its roots together, inline
 } work_item;
 
 typedef struct work_list {

@@ -5,6 +5,8 @@
 typedef struct lifetimes {
   schedule *s;
   int now;
+  int *first_part,
+      *next_part; // by node id, by buffer: buffers of the parts of a node with several results, or -1
 } lifetimes;
 
 static void touch(lifetimes *l, const node *n) {
@@ -44,11 +46,22 @@ static void touch_stage(lifetimes *l, const stage *s) {
 }
 
 static void touch_parts(lifetimes *l, const node *multi) {
+  for (int k = l->first_part[multi->id]; k >= 0; k = l->next_part[k])
+    touch(l, l->s->buffers.data[k].value);
+}
+
+static void find_parts(lifetimes *l, arena *mem) {
   const schedule *s = l->s;
+  l->first_part = ARENA_ARRAY(mem, int, s->n_nodes + 1);
+  l->next_part = ARENA_ARRAY(mem, int, s->buffers.len + 1);
+  for (size_t k = 0; k < s->n_nodes; k++)
+    l->first_part[k] = -1;
   for (size_t k = 0; k < s->buffers.len; k++) {
-    node *v = s->buffers.data[k].value;
-    if (v && v->op == OP_PART && v->in[0] == multi)
-      touch(l, v);
+    const node *v = s->buffers.data[k].value;
+    if (!v || v->op != OP_PART)
+      continue;
+    l->next_part[k] = l->first_part[v->in[0]->id];
+    l->first_part[v->in[0]->id] = (int)k;
   }
 }
 
@@ -76,16 +89,14 @@ static void touch_kernel(lifetimes *l, const kernel *k) {
 }
 
 static void widen_over_partners(schedule *s) {
-  for (size_t k = 0; k < s->kernels.len; k++) {
-    int partner = s->kernels.data[k].partner;
-    if (partner < (int)k)
-      continue;
-    for (size_t b = 0; b < s->buffers.len; b++) {
-      if (s->buffers.data[b].first == partner)
-        s->buffers.data[b].first = (int)k;
-      if (s->buffers.data[b].last == (int)k)
-        s->buffers.data[b].last = partner;
-    }
+  for (size_t k = 0; k < s->buffers.len; k++) {
+    buffer *b = &s->buffers.data[k];
+    int before = b->first >= 0 ? s->kernels.data[b->first].partner : -1;
+    int after = b->last >= 0 ? s->kernels.data[b->last].partner : -1;
+    if (before >= 0 && before < b->first)
+      b->first = before;
+    if (after > b->last)
+      b->last = after;
   }
 }
 
@@ -106,6 +117,7 @@ static void keep_results(const program *p, schedule *s) {
 
 static void run(compilation *c) {
   lifetimes l = {.s = c->schedule};
+  find_parts(&l, c->program->g->mem);
   for (size_t k = 0; k < c->schedule->kernels.len; k++) {
     l.now = (int)k;
     touch_kernel(&l, &c->schedule->kernels.data[k]);

@@ -2,6 +2,9 @@
 // stage when nothing in between depends on them.
 #include "passes/fusion.h"
 
+// No kernel's code grows with the model.
+enum { MOST_MERGED = 800, MOST_ROOTS = 64 };
+
 typedef struct placing {
   const fusion *f;
   const work_list *list;
@@ -46,12 +49,14 @@ static void add_root(const fusion *f, stage *s, node *root) {
 }
 
 static int find_mergeable(const work_list *list, const node *n, const placing *p) {
+  int cost = p->f->cost[n->id];
   for (int k = (int)list->items.len - 1; k >= 0 && k >= p->last_dependency && k > p->blocked; k--) {
     const work_item *item = &list->items.data[k];
     if (item->kind != KERNEL_STAGE || item->stage.kind != STAGE_MAP)
       continue;
     const node *other = item->stage.roots[0];
-    if (shape_equal(&other->shape, &n->shape) && other->type == n->type)
+    if (shape_equal(&other->shape, &n->shape) && other->type == n->type && item->cost + cost <= MOST_MERGED &&
+        item->stage.n_roots < MOST_ROOTS)
       return k;
   }
   return -1;
@@ -73,10 +78,11 @@ static void place_stage(const fusion *f, work_list *list, node *n, bool merge) {
   int into = kind == STAGE_MAP && merge ? find_mergeable(list, n, &p) : -1;
   if (into >= 0) {
     add_root(f, &list->items.data[into].stage, n);
+    list->items.data[into].cost += f->cost[n->id];
     list->position[n->id] = into;
     return;
   }
-  work_item item = {.kind = KERNEL_STAGE, .stage = {.kind = kind}};
+  work_item item = {.kind = KERNEL_STAGE, .stage = {.kind = kind}, .cost = f->cost[n->id]};
   add_root(f, &item.stage, n);
   if (kind == STAGE_MATMUL)
     set_matmul(f, &item.stage, n);
@@ -103,17 +109,6 @@ static bool call_kind(const node *n, kernel_kind *kind) {
   }
 }
 
-static bool is_body_result(const fusion *f, int scan, const node *n) {
-  const scan_body *body = scan_body_of(f->scans.data[scan]);
-  for (int k = 0; k < body->n_out; k++)
-    if (body->out[k] == n)
-      return true;
-  for (int k = 0; k < body->n_state; k++)
-    if (body->next[k] == n)
-      return true;
-  return false;
-}
-
 // ---- epilogues: root = f(product, other reads at the same index), the product read nowhere else
 
 typedef struct epilogue_search {
@@ -137,24 +132,26 @@ static bool is_epilogue(const fusion *f, node *root, const node *product) {
   return s.reads > 0 && s.fits;
 }
 
-static int count_readers(const fusion *f, const work_list *list, const node *product) {
-  int readers = 0;
-  for (size_t k = 0; k < list->items.len; k++) {
-    const work_item *item = &list->items.data[k];
-    for (int r = 0; item->kind == KERNEL_STAGE && r < item->stage.n_roots; r++) {
-      epilogue_search s = {product, 0, true};
-      fusion_reads(f, item->stage.roots[r], note_epilogue_read, &s);
-      readers += s.reads > 0;
+// The one root whose inline work reads the product; NULL: there are several, or none.
+static node *only_reader(const fusion *f, const work_list *list, node *product) {
+  VEC(node *) stack = {0};
+  node *reader = NULL;
+  bool one = true;
+  vec_push(&stack, product);
+  while (stack.len && one) {
+    node *n = vec_pop(&stack);
+    for (int k = 0; k < f->n_users[n->id] && one; k++) {
+      node *user = f->users[n->id][k];
+      if (list->position[user->id] < 0) { // inline, or of another scope
+        vec_push(&stack, user);
+        continue;
+      }
+      one = !reader || reader == user;
+      reader = user;
     }
   }
-  return readers;
-}
-
-static bool is_program_root(const fusion *f, const node *n) {
-  for (size_t k = 0; k < f->program->roots.len; k++)
-    if (fusion_base(f, f->program->roots.data[k].value) == n)
-      return true;
-  return false;
+  vec_free(&stack);
+  return one ? reader : NULL;
 }
 
 // Readers other than stages (scans, calls, aliases that others read) show as users that are not inline work.
@@ -168,24 +165,22 @@ static bool only_inline_users(const fusion *f, const node *product) {
 static void fuse_epilogue(const fusion *f, work_list *list, int at) {
   work_item *producer = &list->items.data[at];
   node *product = producer->stage.matmul;
-  if (product->shape.rank != 2 || is_program_root(f, product) || !only_inline_users(f, product) ||
-      count_readers(f, list, product) != 1)
+  if (product->shape.rank != 2 || f->is_root[product->id] || !only_inline_users(f, product))
     return;
-  for (size_t k = (size_t)at + 1; k < list->items.len; k++) {
-    work_item *item = &list->items.data[k];
-    if (item->kind != KERNEL_STAGE || item->dropped || item->stage.kind != STAGE_MAP ||
-        item->stage.n_roots != 1 || !is_epilogue(f, item->stage.roots[0], product) ||
-        !shape_equal(&item->stage.roots[0]->shape, &product->shape))
-      continue;
-    stage fused = producer->stage;
-    fused.roots = item->stage.roots;
-    fused.n_roots = 1;
-    item->stage = fused; // runs where the epilogue stood, so that everything it reads is there
-    f->materialise[product->id] = false;
-    producer->dropped = true;
-    list->position[product->id] = -1;
+  node *root = only_reader(f, list, product);
+  work_item *item =
+      root && list->position[root->id] > at ? &list->items.data[list->position[root->id]] : NULL;
+  if (!item || item->kind != KERNEL_STAGE || item->dropped || item->stage.kind != STAGE_MAP ||
+      item->stage.n_roots != 1 || !is_epilogue(f, root, product) ||
+      !shape_equal(&root->shape, &product->shape))
     return;
-  }
+  stage fused = producer->stage;
+  fused.roots = item->stage.roots;
+  fused.n_roots = 1;
+  item->stage = fused; // runs where the epilogue stood, so that everything it reads is there
+  f->materialise[product->id] = false;
+  producer->dropped = true;
+  list->position[product->id] = -1;
 }
 
 work_list *work_build(const fusion *f, int scan, bool merge, bool epilogue) {
@@ -193,8 +188,9 @@ work_list *work_build(const fusion *f, int scan, bool merge, bool epilogue) {
   list->position = ARENA_ARRAY(f->mem, int, f->g->n_nodes);
   for (size_t k = 0; k < f->g->n_nodes; k++)
     list->position[k] = -1;
-  for (size_t k = 0; k < f->n; k++) {
-    node *n = f->nodes[k];
+  size_t n_nodes = scan >= 0 ? f->n_body[scan] : f->n;
+  for (size_t k = 0; k < n_nodes; k++) {
+    node *n = scan >= 0 ? f->body[scan][k] : f->nodes[k];
     kernel_kind kind;
     if (f->scan[n->id] != scan)
       continue;
@@ -203,7 +199,7 @@ work_list *work_build(const fusion *f, int scan, bool merge, bool epilogue) {
       vec_push(&list->items, ((work_item){.kind = kind, .subject = n}));
     } else if (n->op == OP_PART) {
       list->position[n->id] = list->position[n->in[0]->id];
-    } else if (f->materialise[n->id] || (scan >= 0 && is_body_result(f, scan, n))) {
+    } else if (f->materialise[n->id] || (scan >= 0 && f->is_body_result[n->id])) {
       place_stage(f, list, n, merge);
     }
   }
