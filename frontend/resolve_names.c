@@ -5,9 +5,9 @@
 #include <string.h>
 
 binding *find_local(context *c, const char *name) {
-  for (size_t i = c->names.len; i > 0; i--)
-    if (strcmp(c->names.data[i - 1].name, name) == 0)
-      return &c->names.data[i - 1];
+  for (size_t k = name_index_first(&c->index, name); k; k = name_index_next(&c->index, k))
+    if (strcmp(c->names.data[k - 1].name, name) == 0)
+      return &c->names.data[k - 1];
   return NULL;
 }
 
@@ -20,6 +20,7 @@ void bind_local(context *c, const char *name, span at, result r) {
   }
   binding b = {name, at, r};
   vec_push(&c->names, b);
+  name_index_add(&c->index, c->r->u->mem, name);
 }
 
 global *find_global(resolver *r, const char *name, item_kind kind) {

@@ -5,6 +5,7 @@
 #include "frontend/resolve.h"
 #include "ir/layer.h"
 #include "ir/train.h"
+#include "support/name_index.h"
 
 typedef struct instance instance;
 
@@ -89,6 +90,7 @@ typedef struct context {
   model *m;     // NULL in constants
   instance *in; // block whose body runs, or NULL
   bindings names;
+  name_index index; // of the same
 } context;
 
 enum { MAX_INSTANCES = 10000 };

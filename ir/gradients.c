@@ -45,20 +45,24 @@ static void add_once(node_list *list, node *n) {
   vec_push(list, n);
 }
 
-static readers readers_of(const node *param, node *const *reachable, size_t n) {
-  readers r = {.gathers_only = true};
+// The readers of each weight, by its number.
+static readers *find_readers(const model *m, node *const *reachable, size_t n) {
+  readers *all = xcalloc(m->weights.len + 1, sizeof *all);
+  for (size_t k = 0; k < m->weights.len; k++)
+    all[k].gathers_only = true;
   for (size_t k = 0; k < n; k++) {
     const node *user = reachable[k];
     for (int i = 0; i < user->n_in; i++) {
-      if (user->in[i] != param)
+      if (user->in[i]->op != OP_PARAM)
         continue;
+      readers *r = &all[user->in[i]->i[0]];
       if (user->op == OP_GATHER && i == 0)
-        add_once(&r.indices, user->in[1]);
+        add_once(&r->indices, user->in[1]);
       else
-        r.gathers_only = false;
+        r->gathers_only = false;
     }
   }
-  return r;
+  return all;
 }
 
 static node *flattened(graph *g, node *ids) {
@@ -127,18 +131,20 @@ static void add_sparse(program *p, int index, const node *param, const node_list
 typedef struct differentiation {
   VEC(const weight *) weights;
   node **params, **grads; // parallel to weights
-  node **reachable;
-  size_t n_reachable;
+  readers *readers;       // by number of the weight
 } differentiation;
 
-static void find_reachable(const program *p, differentiation *d) {
+static void read_graph(const program *p, differentiation *d) {
   node_list roots = {0};
   for (size_t i = 0; i < p->roots.len; i++)
     vec_push(&roots, p->roots.data[i].value);
   for (size_t k = 0; k < d->weights.len; k++)
     if (d->grads[k])
       vec_push(&roots, d->grads[k]);
-  d->n_reachable = graph_reachable(p->g, roots.data, roots.len, &d->reachable);
+  node **reachable;
+  size_t n = graph_reachable(p->g, roots.data, roots.len, &reachable);
+  d->readers = find_readers(p->model, reachable, n);
+  free(reachable);
   vec_free(&roots);
 }
 
@@ -150,13 +156,12 @@ static void add_gradient(program *p, const differentiation *d, size_t k) {
   }
   node_list terms = {0};
   add_terms(d->grads[k], &terms);
-  readers r = readers_of(d->params[k], d->reachable, d->n_reachable);
-  if (all_scatters(&terms) && r.gathers_only)
-    add_sparse(p, w->index, d->params[k], &terms, &r);
+  const readers *r = &d->readers[w->index];
+  if (all_scatters(&terms) && r->gathers_only)
+    add_sparse(p, w->index, d->params[k], &terms, r);
   else
     program_add_root(p, ROOT_GRAD, w->index, d->grads[k]);
   vec_free(&terms);
-  vec_free(&r.indices);
 }
 
 static node *total_loss(const program *p) {
@@ -178,9 +183,11 @@ void program_add_gradients(program *p) {
   for (size_t k = 0; k < d.weights.len; k++)
     d.params[k] = g_param(g, d.weights.data[k]->index, d.weights.data[k]->shape);
   graph_gradients(g, total_loss(p), d.params, d.weights.len, d.grads);
-  find_reachable(p, &d);
+  read_graph(p, &d);
   for (size_t k = 0; k < d.weights.len; k++)
     add_gradient(p, &d, k);
-  free(d.reachable);
+  for (size_t k = 0; k < p->model->weights.len; k++)
+    vec_free(&d.readers[k].indices);
+  free(d.readers);
   vec_free(&d.weights);
 }

@@ -110,7 +110,9 @@ void schedule_print(const schedule *s, strbuf *out) {
 
 typedef struct checking {
   const schedule *s;
-  bool *written;               // by buffer
+  bool *written; // by buffer
+  int *seen;     // by node id: the last walk that came by
+  int walks;
   int *first_part, *next_part; // by node id, by buffer: buffers of the parts of a node with several results
   const char *reason;
 } checking;
@@ -137,11 +139,15 @@ static bool must_be_read_from_memory(const node *n) {
 
 static void check_reads(checking *c, node *root, const stage *own, const char *where) {
   VEC(node *) stack = {0};
+  c->walks++;
   vec_push(&stack, root);
   while (stack.len && !c->reason) {
     node *n = vec_pop(&stack);
     for (int k = 0; k < n->n_in; k++) {
       node *in = n->in[k];
+      if (c->seen[in->id] == c->walks)
+        continue;
+      c->seen[in->id] = c->walks;
       const buffer *b = schedule_buffer(c->s, in);
       bool mine = false;
       for (int r = 0; own && r < own->n_roots; r++)
@@ -203,6 +209,7 @@ static void check_lifetimes(checking *c) {
 const char *schedule_verify(const schedule *s) {
   checking c = {.s = s};
   c.written = ARENA_ARRAY(s->program->g->mem, bool, s->buffers.len + 1);
+  c.seen = ARENA_ARRAY(s->program->g->mem, int, s->program->g->n_nodes + 1);
   find_parts(&c);
   for (size_t k = 0; k < s->kernels.len && !c.reason; k++) {
     const kernel *kn = &s->kernels.data[k];

@@ -1,5 +1,6 @@
 #include "ir/names.h"
 #include "ir/layer.h"
+#include "support/name_index.h"
 #include <string.h>
 
 typedef struct name_entry {
@@ -8,8 +9,16 @@ typedef struct name_entry {
   bool hidden; // number of a wrapped layer: no other layer gets it by number, but a user may write it
 } name_entry;
 
+// Last number tried for a name that was taken.
+typedef struct numbered_name {
+  const char *name;
+  int number;
+} numbered_name;
+
 struct names {
   VEC(name_entry) list;
+  VEC(numbered_name) numbers;
+  name_index taken, numbered; // into the lists
 };
 
 struct names *names_new(void) {
@@ -20,12 +29,14 @@ void names_free(struct names *n) {
   if (!n)
     return;
   vec_free(&n->list);
+  vec_free(&n->numbers);
   free(n);
 }
 
 static const name_entry *find_name(const model *m, const char *name, bool hidden_too) {
-  for (size_t i = 0; i < m->names->list.len; i++) {
-    const name_entry *e = &m->names->list.data[i];
+  const struct names *n = m->names;
+  for (size_t k = name_index_first(&n->taken, name); k; k = name_index_next(&n->taken, k)) {
+    const name_entry *e = &n->list.data[k - 1];
     if ((hidden_too || !e->hidden) && strcmp(e->name, name) == 0)
       return e;
   }
@@ -35,16 +46,32 @@ static const name_entry *find_name(const model *m, const char *name, bool hidden
 static void add_name(model *m, const char *name, span at, bool hidden) {
   name_entry e = {name, at, hidden};
   vec_push(&m->names->list, e);
+  name_index_add(&m->names->taken, m->unit->mem, name);
 }
 
 static const char *scoped(model *m, const char *scope, const char *base) {
   return scope ? arena_printf(m->unit->mem, "%s/%s", scope, base) : arena_strdup(m->unit->mem, base);
 }
 
+static int *last_number(model *m, const char *first) {
+  struct names *n = m->names;
+  for (size_t k = name_index_first(&n->numbered, first); k; k = name_index_next(&n->numbered, k))
+    if (!strcmp(n->numbers.data[k - 1].name, first))
+      return &n->numbers.data[k - 1].number;
+  vec_push(&n->numbers, ((numbered_name){first, 0}));
+  name_index_add(&n->numbered, m->unit->mem, first);
+  return &n->numbers.data[n->numbers.len - 1].number;
+}
+
+// Names stay taken, so the search goes on behind the last number that was given.
 static const char *free_name(model *m, const char *scope, const char *base) {
   const char *first = scoped(m, scope, base), *name = first;
-  for (int k = 1; find_name(m, name, true); k++)
-    name = arena_printf(m->unit->mem, "%s_%d", first, k);
+  if (!find_name(m, first, true))
+    return first;
+  int *number = last_number(m, first);
+  do
+    name = arena_printf(m->unit->mem, "%s_%d", first, ++*number);
+  while (find_name(m, name, true));
   return name;
 }
 

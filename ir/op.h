@@ -3,6 +3,7 @@
 // What every op brings to L2, and what the rules share. One `op_rules_<name>` per row of ir/ops.def, defined
 // in ir/ops/<family>.c: a missing one is a link error. Private to ir/.
 #include "ir/graph.h"
+#include "support/vec.h"
 
 typedef struct adjoint adjoint; // ir/autodiff.h
 
@@ -49,6 +50,19 @@ void graph_set_origin(graph *g, const dim *count, const node *n);
 const node *graph_origin(const graph *g, const dim *symbol); // NULL: none
 void mark_counts(const graph *g, unsigned char *mark,
                  const node *n); // by node id: the origins that n mentions
+
+// ---- walks from users to operands, each node once, in no particular order (ir/rewrite.c)
+typedef struct node_walk {
+  const graph *g;
+  unsigned char *mark; // by node id: 1 for what was walked to
+  VEC(node *) stack;   // walked to, not yet taken
+} node_walk;
+void walk_begin(node_walk *w, const graph *g);
+void walk_end(node_walk *w);
+void walk_to(node_walk *w, node *n); // does nothing the second time
+void walk_to_all(node_walk *w, node *const *list, int n);
+void walk_to_counts(node_walk *w, const node *n); // to the origins that n mentions
+void sort_by_id(node **list, size_t n);
 
 // ---- rewriting in progress (ir/rewrite.c)
 typedef struct rewriting rewriting;

@@ -1,5 +1,4 @@
-// Reachability, rewriting and substitution. Every walk is a loop over node ids, which are in topological
-// order.
+// Reachability, rewriting and substitution. Lists of nodes are by id, which is a topological order.
 #include "ir/op.h"
 #include "ir/scan.h"
 #include "support/vec.h"
@@ -14,58 +13,109 @@ struct rewriting {
 
 // ---- reachability
 
-static void mark_all(unsigned char *mark, node *const *list, int n) {
-  for (int k = 0; k < n; k++)
-    mark[list[k]->id] = 1;
+void walk_begin(node_walk *w, const graph *g) {
+  *w = (node_walk){.g = g, .mark = xcalloc(g->n_nodes + 1, 1)};
 }
 
+void walk_end(node_walk *w) {
+  free(w->mark);
+  vec_free(&w->stack);
+}
+
+void walk_to(node_walk *w, node *n) {
+  if (w->mark[n->id])
+    return;
+  w->mark[n->id] = 1;
+  vec_push(&w->stack, n);
+}
+
+void walk_to_all(node_walk *w, node *const *list, int n) {
+  for (int k = 0; k < n; k++)
+    walk_to(w, list[k]);
+}
+
+typedef void origin_visit(void *context, const node *origin);
+
 // The nodes that count what an extent mentions.
-static void mark_origins(const graph *g, unsigned char *mark, const dim *d) {
+static void visit_origins(const graph *g, const dim *d, origin_visit *visit, void *context) {
   for (; d->a; d = d->a)
-    mark_origins(g, mark, d->b);
+    visit_origins(g, d->b, visit, context);
   if (d->kind == DIM_SYMBOL && graph_origin(g, d))
-    mark[graph_origin(g, d)->id] = 1;
+    visit(context, graph_origin(g, d));
+}
+
+static void visit_counts(const graph *g, const node *n, origin_visit *visit, void *context) {
+  for (int k = 0; k < n->shape.rank; k++)
+    visit_origins(g, n->shape.d[k], visit, context);
+  if (n->op == OP_EXTENT)
+    visit_origins(g, n->extra, visit, context);
+}
+
+static void mark_origin(void *mark, const node *origin) {
+  ((unsigned char *)mark)[origin->id] = 1;
 }
 
 void mark_counts(const graph *g, unsigned char *mark, const node *n) {
-  for (int k = 0; k < n->shape.rank; k++)
-    mark_origins(g, mark, n->shape.d[k]);
-  if (n->op == OP_EXTENT)
-    mark_origins(g, mark, n->extra);
+  visit_counts(g, n, mark_origin, mark);
 }
 
-static void mark_operands(const graph *g, unsigned char *mark, const node *n) {
-  mark_all(mark, n->in, n->n_in);
-  mark_counts(g, mark, n);
+static void walk_to_origin(void *walk, const node *origin) {
+  const node_walk *w = walk;
+  walk_to(walk, w->g->nodes[origin->id]);
+}
+
+void walk_to_counts(node_walk *w, const node *n) {
+  visit_counts(w->g, n, walk_to_origin, w);
+}
+
+static void walk_to_operands(node_walk *w, const node *n) {
+  walk_to_all(w, n->in, n->n_in);
+  walk_to_counts(w, n);
   if (n->op != OP_SCAN)
     return;
   const scan_body *b = scan_body_of(n);
-  mark_all(mark, b->next, b->n_state);
-  mark_all(mark, b->out, b->n_out);
-  mark_all(mark, b->seq_param, b->n_seq);
-  mark_all(mark, b->state_param, b->n_state);
+  walk_to_all(w, b->next, b->n_state);
+  walk_to_all(w, b->out, b->n_out);
+  walk_to_all(w, b->seq_param, b->n_seq);
+  walk_to_all(w, b->state_param, b->n_state);
+}
+
+static int by_id(const void *a, const void *b) {
+  uint32_t x = (*(node *const *)a)->id, y = (*(node *const *)b)->id;
+  return x < y ? -1 : x > y;
+}
+
+void sort_by_id(node **list, size_t n) {
+  qsort(list, n, sizeof *list, by_id);
 }
 
 // As graph_reachable, but not through the nodes that have a replacement in `stop` (by node id; may be NULL).
+// Few nodes of a large graph cost little.
 static size_t reach(const graph *g, node *const *roots, size_t n_roots, node *const *stop, node ***list) {
-  unsigned char *mark = xcalloc(g->n_nodes + 1, 1);
+  node_walk w;
+  VEC(node *) found = {0};
+  walk_begin(&w, g);
   for (size_t k = 0; k < n_roots; k++)
     if (roots[k])
-      mark[roots[k]->id] = 1;
-  size_t n = 0;
-  for (size_t id = g->n_nodes; id-- > 0;)
-    if (mark[id]) {
-      if (!stop || !stop[id])
-        mark_operands(g, mark, g->nodes[id]);
-      n++;
-    }
-  *list = xmalloc(n * sizeof **list + 1);
-  n = 0;
-  for (size_t id = 0; id < g->n_nodes; id++)
-    if (mark[id])
-      (*list)[n++] = g->nodes[id];
-  free(mark);
-  return n;
+      walk_to(&w, roots[k]);
+  while (w.stack.len) {
+    node *n = vec_pop(&w.stack);
+    vec_push(&found, n);
+    if (!stop || !stop[n->id])
+      walk_to_operands(&w, n);
+  }
+  if (found.len < g->n_nodes / 16) {
+    sort_by_id(found.data, found.len);
+  } else {
+    found.len = 0;
+    for (size_t id = 0; id < g->n_nodes; id++)
+      if (w.mark[id])
+        vec_push(&found, g->nodes[id]);
+  }
+  walk_end(&w);
+  vec_reserve(&found, 1);
+  *list = found.data;
+  return found.len;
 }
 
 size_t graph_reachable(const graph *g, node *const *roots, size_t n_roots, node ***list) {

@@ -17,6 +17,7 @@ typedef struct recurrence {
 typedef struct tidying {
   graph *g;
   VEC(recurrence) all;
+  int *known; // by node id of a scan: number of its recurrence + 1, or 0
 } tidying;
 
 static bool same_list(node *const *a, int n, node *const *b, int m) {
@@ -41,10 +42,14 @@ static bool fits_before(const node *first, const node *later) {
 }
 
 static recurrence *recurrence_of(const tidying *t, const node *scan) {
+  if (t->known[scan->id])
+    return &t->all.data[t->known[scan->id] - 1];
   for (size_t k = 0; k < t->all.len; k++) {
     const node *first = t->all.data[k].first;
-    if (first == scan || (first->id < scan->id && same_recurrence(first, scan) && fits_before(first, scan)))
+    if (first == scan || (first->id < scan->id && same_recurrence(first, scan) && fits_before(first, scan))) {
+      t->known[scan->id] = (int)k + 1;
       return &t->all.data[k];
+    }
   }
   return NULL;
 }
@@ -57,6 +62,7 @@ static void find_recurrences(tidying *t, node *const *list, size_t n) {
     r.state = ARENA_ARRAY(t->g->mem, bool, scan_body_of(list[k])->n_state);
     r.seq = ARENA_ARRAY(t->g->mem, bool, scan_body_of(list[k])->n_seq);
     vec_push(&t->all, r);
+    t->known[list[k]->id] = (int)t->all.len;
   }
 }
 
@@ -79,27 +85,35 @@ static void use_part(tidying *t, const node *part) {
 // Follows used outputs and states through the body, which may need further states, and marks what it
 // captures.
 static void use_body(tidying *t, recurrence *r, unsigned char *mark) {
+  enum { FOLLOWED = 2 };
   const scan_body *b = scan_body_of(r->first);
+  VEC(node *) stack = {0};
   for (bool grows = true; grows;) {
     for (size_t k = 0; k < r->out.len; k++)
-      mark[r->out.data[k]->id] = 1;
+      vec_push(&stack, r->out.data[k]);
     for (int k = 0; k < b->n_state; k++)
-      mark[b->next[k]->id] |= r->state[k];
-    for (size_t id = r->first->id; id-- > 0;) {
-      const node *x = t->g->nodes[id];
-      if (!mark[id] || node_scan_id(t->g, x) != b->id)
+      if (r->state[k])
+        vec_push(&stack, b->next[k]);
+    while (stack.len) {
+      node *x = vec_pop(&stack);
+      bool inside = node_scan_id(t->g, x) == b->id;
+      if (mark[x->id] == FOLLOWED)
+        continue;
+      mark[x->id] = inside ? FOLLOWED : 1;
+      if (!inside)
         continue;
       mark_counts(t->g, mark, x);
       for (int k = 0; k < x->n_in; k++)
-        mark[x->in[k]->id] = 1;
+        vec_push(&stack, x->in[k]);
     }
     grows = false;
     for (int k = 0; k < b->n_state; k++)
       if (mark[b->state_param[k]->id] && !r->state[k])
         r->state[k] = grows = true;
   }
+  vec_free(&stack);
   for (int k = 0; k < b->n_seq; k++) {
-    r->seq[k] = mark[b->seq_param[k]->id];
+    r->seq[k] = mark[b->seq_param[k]->id] != 0;
     mark[b->seq[k]->id] |= r->seq[k];
   }
   for (int k = 0; k < b->n_state; k++)
@@ -230,6 +244,7 @@ void graph_tidy_scans(graph *g, node **roots, size_t n_roots) {
   tidying t = {.g = g};
   node **list;
   size_t n = graph_reachable(g, roots, n_roots, &list);
+  t.known = xcalloc(g->n_nodes + 1, sizeof *t.known);
   find_recurrences(&t, list, n);
   free(list);
   find_uses(&t, roots, n_roots);
@@ -237,4 +252,5 @@ void graph_tidy_scans(graph *g, node **roots, size_t n_roots) {
   for (size_t k = 0; k < t.all.len; k++)
     vec_free(&t.all.data[k].out);
   vec_free(&t.all);
+  free(t.known);
 }

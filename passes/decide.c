@@ -7,7 +7,7 @@ enum {
   CHEAP = 4,
   COSTLY_OP = 12,
   DIVISION = 4,
-  MOST_INLINE = 400, // so that no kernel's code grows with the model
+  MOST_INLINE = 200, // so that no kernel's code grows with the model
 };
 
 bool fusion_is_leaf(const node *n) {
@@ -350,6 +350,8 @@ fusion *fusion_decide(const program *p, bool fuse) {
   free(list);
   size_t all = p->g->n_nodes;
   f->live = ARENA_ARRAY(mem, bool, all);
+  f->seen = arena_alloc(mem, sizeof *f->seen * all);
+  f->walks = ARENA_NEW(mem, uint32_t);
   f->is_root = ARENA_ARRAY(mem, bool, all);
   f->is_body_result = ARENA_ARRAY(mem, bool, all);
   f->scan_index = ARENA_ARRAY(mem, int, all);
@@ -401,14 +403,16 @@ static bool keeps_index(const node *user) {
 
 void fusion_reads(const fusion *f, node *n, fusion_visit visit, void *context) {
   VEC(pending_read) stack = {0};
+  uint32_t walk = ++*f->walks;
   vec_push(&stack, ((pending_read){n, true}));
   while (stack.len) {
     pending_read top = vec_pop(&stack);
     bool stays = top.same_index && keeps_index(top.n);
     for (int k = 0; k < top.n->n_in; k++) {
       node *in = top.n->in[k];
-      if (in->op == OP_SCAN || in->op == OP_PACK || in->op == OP_UNIQUE)
+      if (in->op == OP_SCAN || in->op == OP_PACK || in->op == OP_UNIQUE || f->seen[in->id][stays] == walk)
         continue;
+      f->seen[in->id][stays] = walk;
       if (fusion_has_memory(f, in) || in->op == OP_CHECK_IDS)
         visit(f, in, stays, context);
       if (!fusion_has_memory(f, in))

@@ -21,8 +21,10 @@ typedef struct fusion {
   int *cost;            // work per element when evaluated inline
   node ***users;        // live users
   int *n_users;
-  VEC(node *) scans; // SCAN nodes
-  node ***body;      // by scan: the nodes of its body, in topological order, and their number
+  uint32_t (*seen)[2]; // in walks, by whether the index changed: the last walk that came by
+  uint32_t *walks;     // how many there were
+  VEC(node *) scans;   // SCAN nodes
+  node ***body;        // by scan: the nodes of its body, in topological order, and their number
   size_t *n_body;
 } fusion;
 
@@ -39,7 +41,8 @@ bool fusion_is_leaf(const node *n); // INPUT, PARAM, scan parameters: have memor
 bool fusion_has_memory(const fusion *f, const node *n);
 
 // Calls visit for every node with memory, and every CHECK_IDS, that evaluating `n` inline reads (n itself is
-// evaluated, not visited), telling whether the read is at the very index that is evaluated.
+// evaluated, not visited), telling whether the read is at the very index that is evaluated: once, or once
+// with either.
 typedef void (*fusion_visit)(const fusion *f, node *read, bool same_index, void *context);
 void fusion_reads(const fusion *f, node *n, fusion_visit visit, void *context);
 

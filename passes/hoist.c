@@ -119,33 +119,31 @@ static node *hoist_scan(graph *g, node *scan) {
   return result;
 }
 
-static bool hoist_one(program *p) {
+static node *hoist_rebuilt(graph *g, node *original, node *const *new_in, void *changed) {
+  if (original->op != OP_SCAN)
+    return NULL;
+  node *scan = graph_rebuild(g, original, new_in), *now = hoist_scan(g, scan);
+  *(bool *)changed |= now != scan;
+  return now;
+}
+
+static bool hoist_all(program *p) {
   graph *g = p->g;
   node_list roots = {0};
+  bool changed = false;
   for (size_t k = 0; k < p->roots.len; k++)
     vec_push(&roots, p->roots.data[k].value);
-  node **live;
-  size_t n = graph_reachable(g, roots.data, roots.len, &live);
-  bool changed = false;
-  for (size_t k = 0; k < n && !changed; k++) {
-    if (live[k]->op != OP_SCAN)
-      continue;
-    node *now = hoist_scan(g, live[k]);
-    changed = now != live[k];
-    if (changed)
-      graph_substitute(g, roots.data, roots.len, &live[k], &now, 1);
-  }
+  graph_rewrite(g, roots.data, roots.len, hoist_rebuilt, &changed);
   if (changed)
     graph_tidy_scans(g, roots.data, roots.len);
   for (size_t k = 0; k < p->roots.len; k++)
     p->roots.data[k].value = roots.data[k];
-  free(live);
   vec_free(&roots);
   return changed;
 }
 
 static void run(compilation *c) {
-  while (hoist_one(c->program)) {
+  while (hoist_all(c->program)) {
   }
 }
 

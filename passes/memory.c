@@ -5,6 +5,8 @@
 typedef struct lifetimes {
   schedule *s;
   int now;
+  int *seen; // by node id: the last walk that came by
+  int walks;
   int *first_part,
       *next_part; // by node id, by buffer: buffers of the parts of a node with several results, or -1
 } lifetimes;
@@ -23,13 +25,15 @@ static void touch(lifetimes *l, const node *n) {
 // Everything reachable from n without passing through memory.
 static void touch_reads(lifetimes *l, node *n) {
   VEC(node *) stack = {0};
+  l->walks++;
   vec_push(&stack, n);
   while (stack.len) {
     node *top = vec_pop(&stack);
     for (int k = 0; k < top->n_in; k++) {
       node *in = top->in[k];
-      if (in->op == OP_SCAN || in->op == OP_PACK || in->op == OP_UNIQUE)
+      if (in->op == OP_SCAN || in->op == OP_PACK || in->op == OP_UNIQUE || l->seen[in->id] == l->walks)
         continue;
+      l->seen[in->id] = l->walks;
       touch(l, in);
       if (l->s->buffer_of[in->id] < 0)
         vec_push(&stack, in);
@@ -117,6 +121,7 @@ static void keep_results(const program *p, schedule *s) {
 
 static void run(compilation *c) {
   lifetimes l = {.s = c->schedule};
+  l.seen = ARENA_ARRAY(c->program->g->mem, int, c->program->g->n_nodes + 1);
   find_parts(&l, c->program->g->mem);
   for (size_t k = 0; k < c->schedule->kernels.len; k++) {
     l.now = (int)k;

@@ -3,7 +3,7 @@
 #include "passes/fusion.h"
 
 // No kernel's code grows with the model.
-enum { MOST_MERGED = 800, MOST_ROOTS = 64 };
+enum { MOST_MERGED = 300, MOST_ROOTS = 16 };
 
 typedef struct placing {
   const fusion *f;

@@ -111,59 +111,55 @@ static bool is_free_leaf(const node *n) {
   return n->op == OP_CONST || n->op == OP_EXTENT;
 }
 
-// Marks what next and out reach: 1 inside the body (constants and extents included), 2 captured.
-static unsigned char *mark_body(const graph *g, const scan_body *b) {
-  unsigned char *mark = xcalloc(g->n_nodes + 1, 1);
-  for (int k = 0; k < b->n_state; k++)
-    mark[b->next[k]->id] = mark[b->state_param[k]->id] = 1;
-  for (int k = 0; k < b->n_out; k++)
-    mark[b->out[k]->id] = 1;
-  for (int k = 0; k < b->n_seq; k++)
-    mark[b->seq_param[k]->id] = 1;
-  for (size_t id = g->n_nodes; id-- > 0;) {
-    if (mark[id] != 1)
-      continue;
-    const node *n = g->nodes[id];
-    if (node_scan_id(g, n) != b->id) {
-      bool counts = n->op == OP_PACK || n->op == OP_UNIQUE; // reached by an extent that it gives: no value
-      mark[id] = counts ? 0 : is_free_leaf(n) ? 1 : 2;
-      continue;
-    }
-    mark_counts(g, mark, n);
-    for (int k = 0; k < n->n_in; k++)
-      mark[n->in[k]->id] = 1;
-  }
-  return mark;
-}
+typedef struct body_members {
+  node_list inside;   // constants and extents included
+  node_list captured; // reached from inside
+} body_members;
 
-static size_t list_marked(const graph *g, const unsigned char *mark, unsigned char which, node ***list) {
-  size_t n = 0;
-  for (size_t id = 0; id < g->n_nodes; id++)
-    n += mark[id] == which;
-  *list = xmalloc(n * sizeof **list + 1);
-  n = 0;
-  for (size_t id = 0; id < g->n_nodes; id++)
-    if (mark[id] == which)
-      (*list)[n++] = g->nodes[id];
-  return n;
+// What next and out reach, without going beyond what is captured; both lists by id.
+static void find_members(const graph *g, const scan_body *b, body_members *m) {
+  node_walk w;
+  walk_begin(&w, g);
+  walk_to_all(&w, b->next, b->n_state);
+  walk_to_all(&w, b->state_param, b->n_state);
+  walk_to_all(&w, b->out, b->n_out);
+  walk_to_all(&w, b->seq_param, b->n_seq);
+  while (w.stack.len) {
+    node *n = vec_pop(&w.stack);
+    if (node_scan_id(g, n) == b->id) {
+      vec_push(&m->inside, n);
+      walk_to_counts(&w, n);
+      walk_to_all(&w, n->in, n->n_in);
+    } else if (is_free_leaf(n)) {
+      vec_push(&m->inside, n);
+    } else if (n->op != OP_PACK &&
+               n->op != OP_UNIQUE) { // those are reached by an extent that they give: no value
+      vec_push(&m->captured, n);
+    }
+  }
+  walk_end(&w);
+  sort_by_id(m->inside.data, m->inside.len);
+  sort_by_id(m->captured.data, m->captured.len);
 }
 
 size_t scan_body_nodes(const graph *g, const scan_body *b, node ***list) {
-  unsigned char *mark = mark_body(g, b);
-  size_t n = list_marked(g, mark, 1, list);
-  free(mark);
-  return n;
+  body_members m = {0};
+  find_members(g, b, &m);
+  vec_free(&m.captured);
+  vec_reserve(&m.inside, 1);
+  *list = m.inside.data;
+  return m.inside.len;
 }
 
 node *scan_from_body(graph *g, const scan_body *draft) {
   scan_body *b = ARENA_NEW(g->mem, scan_body);
   *b = *draft;
-  unsigned char *mark = mark_body(g, b);
-  node **captured;
-  b->n_captured = (int)list_marked(g, mark, 2, &captured);
-  b->captured = copy_nodes(g, captured, (size_t)b->n_captured);
-  free(captured);
-  free(mark);
+  body_members m = {0};
+  find_members(g, b, &m);
+  b->n_captured = (int)m.captured.len;
+  b->captured = copy_nodes(g, m.captured.data, m.captured.len);
+  vec_free(&m.inside);
+  vec_free(&m.captured);
   int n_in = 0;
   node **in = xmalloc(sizeof *in * (size_t)(1 + b->n_seq + b->n_state + b->n_captured));
   in[n_in++] = b->pack;
