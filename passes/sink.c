@@ -1,7 +1,7 @@
 // Requires: nothing. Guarantees: a row permutation of work that is done row by row is applied to that work's
 // index vectors instead, so that embeddings are gathered in the order in which a recurrence reads them.
 // Changes: GATHER(f(x, y), p) to f(GATHER(x, p), GATHER(y, p)) where the operands absorb it; RESHAPE of
-// gathered rows to rows gathered by the reshaped index.
+// gathered or one-hot rows to such rows of the reshaped index.
 #include "ir/scan.h"
 #include "passes/pass.h"
 
@@ -56,11 +56,15 @@ static bool is_permutation(const node *index_owner) {
 
 static node *reshape_of_rows(graph *g, const node *original, node *rows) {
   int rank = original->shape.rank;
-  if (rows->op != OP_GATHER || rows->n_in != 2 || rows->in[0]->shape.rank != 2 || rank < 2 ||
-      original->shape.d[rank - 1] != rows->in[0]->shape.d[1])
+  const dim *width = rows->shape.rank ? rows->shape.d[rows->shape.rank - 1] : NULL;
+  if (rank < 2 || original->shape.d[rank - 1] != width)
     return NULL;
   shape leading = graph_rewritten_shape(g, &original->shape);
   leading.rank--;
+  if (rows->op == OP_ONE_HOT)
+    return g_one_hot(g, g_reshape(g, rows->in[0], leading), width);
+  if (rows->op != OP_GATHER || rows->n_in != 2 || rows->in[0]->shape.rank != 2)
+    return NULL;
   return g_gather(g, rows->in[0], g_reshape(g, rows->in[1], leading), NULL);
 }
 
