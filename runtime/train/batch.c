@@ -223,10 +223,11 @@ static bool gather_one_hot(const batcher *b, const data_column *c, size_t steps,
   return true;
 }
 
-// Labels by name for an output of several units become one-hot targets; tensors come as they are.
-static bool is_one_hot(const struct nlm_abi_tensor *t, const data_column *c) {
+// Labels by name for an output of several units become one-hot targets; for one unit the class number, 0 or
+// 1, is the target. Tensors come as they are.
+static bool is_one_hot(const struct nlm_abi_tensor *t, const data_column *c, size_t units) {
   return t->role == NLM_ROLE_TARGET_REAL && (c->kind == DATA_CLASS || c->kind == DATA_CLASSES) &&
-         (int64_t)c->rank + 2 == t->rank;
+         (int64_t)c->rank + 2 == t->rank && units > 1;
 }
 
 static bool fill_input(batcher *b, int64_t input) {
@@ -239,10 +240,9 @@ static bool fill_input(batcher *b, int64_t input) {
   if (!reserve(&b->inputs[input], elements * (t->elem == NLM_INT32 ? 4 : (size_t)abi->real_bytes)))
     return false;
   void *out = b->inputs[input].data;
-  if (is_one_hot(t, c)) {
-    size_t units = (size_t)session_expression(abi, t->dims[t->rank - 1], dims, false);
+  size_t units = (size_t)session_expression(abi, t->dims[t->rank - 1], dims, false);
+  if (is_one_hot(t, c, units))
     return gather_one_hot(b, c, c->rank ? steps : 1, units, out);
-  }
   if (c->rank == 0)
     steps = 1;
   if (c->step_start)
