@@ -155,7 +155,8 @@ static LLVMValueRef input_rows(tables *t) {
   static const int roles[] = {[INPUT_IDS] = NLM_ROLE_IDS,
                               [INPUT_REAL] = NLM_ROLE_REAL,
                               [INPUT_TARGET_INT] = NLM_ROLE_TARGET_INT,
-                              [INPUT_TARGET_REAL] = NLM_ROLE_TARGET_REAL};
+                              [INPUT_TARGET_REAL] = NLM_ROLE_TARGET_REAL,
+                              [INPUT_WEIGHT] = NLM_ROLE_WEIGHT};
   const program_inputs *in = t->from->inputs;
   LLVMValueRef *rows = ARENA_ARRAY(t->mem, LLVMValueRef, in->list.len + 1);
   for (size_t k = 0; k < in->list.len; k++) {

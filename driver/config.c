@@ -224,7 +224,14 @@ static void put_output(const model *m, size_t k, strbuf *out) {
     strbuf_puts(out, j ? ", " : "");
     put_bound(&train->metrics[k].data[j], out);
   }
-  strbuf_puts(out, "]");
+  strbuf_puts(out, "], \"weighted_metrics\": [");
+  for (size_t j = 0; train && j < train->metrics[k].len; j++)
+    strbuf_printf(out, "%s%s", j ? ", " : "", train->metrics[k].data[j].weighted ? "true" : "false");
+  strbuf_puts(out, "], \"class_weight\": ");
+  if (train && train->class_weights[k])
+    put_value(train->class_weights[k], out);
+  else
+    strbuf_puts(out, "null");
 }
 
 static void put_outputs(const model *m, strbuf *out) {

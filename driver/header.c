@@ -27,7 +27,7 @@ static const char *type_text(tensor_type t, bool f64) {
 }
 
 static bool is_target(const program_input *in) {
-  return in->role == INPUT_TARGET_INT || in->role == INPUT_TARGET_REAL;
+  return in->model_input < 0;
 }
 
 static void put_tensors(const model *m, const program_inputs *inputs, const options *o, strbuf *out) {

@@ -185,6 +185,7 @@ entry_list: entry                         { $$ = (arg_list){0}; LIST_ADD(p, &$$,
     ;
 entry: name ':' expr                      { $$ = build_arg(p, &$name, $expr); }
     | STRING ':' expr                     { $$ = build_arg(p, &$STRING, $expr); }
+    | NUMBER ':' expr                     { $$ = build_arg(p, &$NUMBER, $expr); }
     ;
 name: NAME | CONST | INCLUDE | MODEL | TRAIN | BLOCK | CELL | INPUT | OUTPUT | RETURN ;
 %%

@@ -120,7 +120,8 @@ typedef struct program_root {
   node *value;
 } program_root;
 
-typedef enum { INPUT_IDS, INPUT_REAL, INPUT_TARGET_INT, INPUT_TARGET_REAL } program_input_role;
+// INPUT_WEIGHT: REAL, the loss of each row or step is multiplied by it.
+typedef enum { INPUT_IDS, INPUT_REAL, INPUT_TARGET_INT, INPUT_TARGET_REAL, INPUT_WEIGHT } program_input_role;
 
 // One tensor the caller hands to compiled programs; the same list serves all programs of a model.
 typedef struct program_input {
@@ -129,8 +130,8 @@ typedef struct program_input {
   shape shape;                 // [batch, ...]
   const application *pipeline; // the text or category layer that makes it in the runtime, or NULL
   bool weights;                // the numbers that belong to the ids, which are the input before
-  int model_input;             // index in model.inputs, or -1 for targets
-  int model_output;            // for targets, else -1
+  int model_input;             // index in model.inputs, or -1 for targets and weights of rows
+  int model_output;            // for targets and weights of rows, else -1
 } program_input;
 
 typedef struct program_inputs {
@@ -150,8 +151,8 @@ typedef struct program {
 // Whether a layer runs in the runtime, before the program: what it makes of its input is a program input.
 bool application_is_pipeline(const application *app);
 // Inputs of pipelines become the ids (and weights) these make, in order of model inputs and applications;
-// then targets in order of outputs, for those with a loss in model.training. In the unit's arena (list
-// memory: program_inputs_free).
+// then targets in order of outputs, for those with a loss in model.training, then weights of rows for those
+// whose loss takes some. In the unit's arena (list memory: program_inputs_free).
 program_inputs *program_inputs_of(const model *m);
 void program_inputs_free(program_inputs *inputs);
 // Lowers a model. Roots: INFER outputs (each followed by its mask when it is a masked sequence); EVALUATE the

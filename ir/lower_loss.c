@@ -1,4 +1,5 @@
 // Losses of a program: the mean over the rows that count, which under a mask are the valid steps alone.
+// Weights multiply the terms of that mean and leave the number that it is divided by alone, as in Keras.
 #include "ir/lower_private.h"
 #include "ir/train.h"
 
@@ -53,19 +54,32 @@ static node *element_numbers(graph *g, node *rows, node *numbers) {
   return g_reshape(g, g_add(g, first, g_iota(g, flat, 1)), rows->shape);
 }
 
-static int target_input(const lowering *lw, int output) {
+// Index of the output's target or of its weights; the target stands first.
+static int loss_input(const lowering *lw, int output, bool weights) {
   const program_inputs *inputs = lw->program->inputs;
   for (size_t i = 0; i < inputs->list.len; i++)
-    if (inputs->list.data[i].model_output == output)
+    if (inputs->list.data[i].model_output == output && (inputs->list.data[i].role == INPUT_WEIGHT) == weights)
       return (int)i;
-  ICE("output %d has a loss but no target", output);
+  ICE("output %d has a loss but no %s", output, weights ? "weights" : "target");
+}
+
+static node *weight_input(lowering *lw, int output) {
+  int index = loss_input(lw, output, true);
+  return g_input(lw->g, index, REAL, lw->program->inputs->list.data[index].shape);
+}
+
+// rows [R] times their weights.
+static node *weigh(lowering *lw, lowered v, int output, node *rows) {
+  graph *g = lw->g;
+  node *all = weight_input(lw, output);
+  return g_mul(g, rows, merge_rows(g, target_rows(g, v, all, lower_row_numbers(lw, v)), 0));
 }
 
 // `*counts`: which targets are not the class that the loss ignores, INT, or NULL: all of them.
 static node *make_target(lowering *lw, lowered v, int output, int64_t classes, const value *ignored,
                          node **counts) {
   graph *g = lw->g;
-  int index = target_input(lw, output);
+  int index = loss_input(lw, output, false);
   const program_input *p = &lw->program->inputs->list.data[index];
   bool ids = p->role == INPUT_TARGET_INT;
   node *numbers = lower_row_numbers(lw, v);
@@ -111,13 +125,18 @@ static node *lower_loss(lowering *lw, int output) {
   node *counts = NULL;
   const value *ignored = ignored_class(loss, c->loss_args[output]);
   node *target = make_target(lw, v, output, classes, ignored, &counts);
-  if (loss->build_examples)
-    return mean(g, loss->build_examples(lw, t->source, v, target), NULL);
+  bool weighted = train_output_is_weighted(c, (size_t)output);
+  if (loss->build_examples) {
+    node *examples = loss->build_examples(lw, t->source, v, target);
+    return mean(g, weighted ? g_mul(g, examples, weight_input(lw, output)) : examples, NULL);
+  }
   node *predicted = merge_rows(g, v.data, 1);
   node *logits = v.logits ? merge_rows(g, v.logits, 1) : NULL;
   node *rows =
       loss->build(g, c->loss_args[output], predicted, logits ? v.logits_kind : LOGITS_NONE, logits, target);
   INVARIANT(rows->shape.rank == 1);
+  if (weighted)
+    rows = weigh(lw, v, output, rows);
   return mean(g, rows, counts);
 }
 

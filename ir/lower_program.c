@@ -85,6 +85,18 @@ static void add_target(program_inputs *list, const model *m, int output) {
   vec_push(&list->list, p);
 }
 
+// A number for each row of the output, which is its last axis.
+static void add_weight(program_inputs *list, const model *m, int output) {
+  program_input p = {.name = m->outputs.data[output].name,
+                     .role = INPUT_WEIGHT,
+                     .shape = m->outputs.data[output].value->shape,
+                     .model_input = -1,
+                     .model_output = output};
+  if (p.shape.rank > 1)
+    p.shape.rank--;
+  vec_push(&list->list, p);
+}
+
 program_inputs *program_inputs_of(const model *m) {
   program_inputs *list = ARENA_NEW(m->unit->mem, program_inputs);
   for (size_t i = 0; i < m->inputs.len; i++) {
@@ -103,6 +115,9 @@ program_inputs *program_inputs_of(const model *m) {
   for (size_t k = 0; m->training && k < m->outputs.len; k++)
     if (m->training->losses[k])
       add_target(list, m, (int)k);
+  for (size_t k = 0; m->training && k < m->outputs.len; k++)
+    if (train_output_is_weighted(m->training, k))
+      add_weight(list, m, (int)k);
   return list;
 }
 

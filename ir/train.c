@@ -9,6 +9,9 @@ enum {
   LOSS,
   LOSS_WEIGHTS,
   METRICS,
+  WEIGHTED_METRICS,
+  CLASS_WEIGHT,
+  SAMPLE_WEIGHT,
   EPOCHS,
   BATCH_SIZE,
   CALLBACKS,
@@ -22,6 +25,9 @@ static const arg_spec settings[] = {
     {.name = "loss", .kinds = ARG_ANY, .default_text = "none"},
     {.name = "loss_weights", .kinds = ARG_ANY, .default_text = "none"},
     {.name = "metrics", .kinds = ARG_ANY, .default_text = "none"},
+    {.name = "weighted_metrics", .kinds = ARG_ANY, .default_text = "none"},
+    {.name = "class_weight", .kinds = ARG_ANY, .default_text = "none"},
+    {.name = "sample_weight", .kinds = ARG_BOOL, .default_text = "false"},
     {.name = "epochs", .kinds = ARG_INT, .default_text = "1", .min = 1, .max = INFINITY},
     {.name = "batch_size", .kinds = ARG_INT, .default_text = "32", .min = 1, .max = INFINITY},
     {.name = "callbacks", .kinds = ARG_ANY, .default_text = "none"},
@@ -164,7 +170,7 @@ static bool bind_entry(binder *b, const registry_entry *table, const char *what,
     args = NULL;
   if (!args)
     b->failed = true;
-  *out = (bound_call){e, args, v->at};
+  *out = (bound_call){.entry = e, .args = args, .at = v->at};
   return args != NULL;
 }
 
@@ -258,6 +264,13 @@ static void bind_metrics(binder *b, int output, const value *v) {
     bind_metric(b, output, v->items[i]);
 }
 
+static void bind_weighted_metrics(binder *b, int output, const value *v) {
+  size_t before = b->c->metrics[output].len;
+  bind_metrics(b, output, v);
+  for (size_t k = before; k < b->c->metrics[output].len; k++)
+    b->c->metrics[output].data[k].weighted = true;
+}
+
 static void bind_callbacks(binder *b, const value *v) {
   size_t n = v->kind == VALUE_LIST ? v->count : v->kind != VALUE_NONE;
   for (size_t i = 0; i < n; i++) {
@@ -317,6 +330,10 @@ static void bind_all(binder *b, value *const *v) {
   for_outputs(b, loss_value(v[LOSS]), "a loss", bind_loss);
   for_outputs(b, plain_value(v[LOSS_WEIGHTS]), "a loss weight", bind_loss_weight);
   for_outputs(b, entry_value(b->r->metrics, v[METRICS]), "a metric", bind_metrics);
+  for_outputs(b, entry_value(b->r->metrics, v[WEIGHTED_METRICS]), "a metric", bind_weighted_metrics);
+  if (!bind_class_weights(b->m, c, v[CLASS_WEIGHT]))
+    b->failed = true;
+  c->sample_weight = v[SAMPLE_WEIGHT]->boolean;
   bind_callbacks(b, entry_value(b->r->callbacks, v[CALLBACKS]));
   c->epochs = v[EPOCHS]->integer;
   c->batch_size = v[BATCH_SIZE]->integer;
@@ -334,6 +351,7 @@ static train_config *config_new(arena *mem, size_t outputs) {
   c->losses = ARENA_ARRAY(mem, const loss_def *, outputs);
   c->loss_args = ARENA_ARRAY(mem, value **, outputs);
   c->loss_weights = ARENA_ARRAY(mem, double, outputs);
+  c->class_weights = ARENA_ARRAY(mem, const value *, outputs);
   c->metrics = arena_alloc(mem, outputs * sizeof *c->metrics);
   for (size_t k = 0; k < outputs; k++)
     c->loss_weights[k] = 1;

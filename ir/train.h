@@ -22,6 +22,7 @@ typedef struct bound_call {
   const registry_entry *entry;
   value **args; // parallel to entry->args
   span at;
+  bool weighted; // a metric that counts rows by their weights
 } bound_call;
 
 // In the unit's arena, but for the VECs, which unit_free releases with the model; earlier: train_config_free.
@@ -31,6 +32,10 @@ typedef struct train_config {
   const loss_def **losses; // by model output; NULL: no loss for that output
   value ***loss_args;
   double *loss_weights;
+  // By model output; NULL: none. The name `balanced`, a list by class number, or a dict by class name or
+  // number; numbers are 0 or more.
+  const value **class_weights;
+  bool sample_weight; // data may bring a weight for each row or step
   VEC(bound_call) callbacks;
   VEC(bound_call) * metrics; // by model output
   int64_t epochs, batch_size;
@@ -45,9 +50,12 @@ const arg_spec *train_settings(void);
 
 // NULL after reporting errors, or silently when the model has no train block; else also model.training.
 // Defaults as Keras: RMSprop, epochs 1, batch size 32, shuffle. Settings: optimizer, loss, loss_weights,
-// metrics, epochs, batch_size, callbacks, shuffle, validation_split, seed. Checks that each loss fits its
+// metrics, weighted_metrics, class_weight, sample_weight, epochs, batch_size, callbacks, shuffle,
+// validation_split, seed. Checks that each loss fits its
 // output (binary_crossentropy wants one sigmoid unit or the like) and says what would fit.
 train_config *train_config_bind(model *m, const registries *r);
 void train_config_free(train_config *c);
+// Whether the loss of this output takes weights: a program input then stands behind the targets.
+bool train_output_is_weighted(const train_config *c, size_t output);
 
 #endif

@@ -44,8 +44,11 @@ typedef struct model_output {
   double loss_weight;
   config_call *metrics;
   size_t metrics_count;
-  int64_t target; // program input that takes the target; -1 without a loss
-  char **classes; // one malloc'ed block; NULL until bound or read from weights
+  bool *metric_weighted;             // parallel to metrics
+  const struct json_t *class_weight; // "balanced", a list by class number or an object by class; NULL: none
+  int64_t target;                    // program input that takes the target; -1 without a loss
+  int64_t weights; // program input that takes weights of rows or steps; -1: the loss takes none
+  char **classes;  // one malloc'ed block; NULL until bound or read from weights
   size_t classes_count;
 } model_output;
 

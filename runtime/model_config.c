@@ -193,11 +193,19 @@ static void read_pipeline(config_reader *r, const json_t *object, model_pipeline
   read_words(r, object, p);
 }
 
-static int64_t target_of_output(const struct nlm_abi_model *abi, size_t output) {
+static int64_t loss_input(const struct nlm_abi_model *abi, size_t output, bool weights) {
   for (int64_t k = 0; k < abi->n_inputs; k++)
-    if (abi->inputs[k].role >= NLM_ROLE_TARGET_INT && abi->inputs[k].output == (int64_t)output)
+    if (abi->inputs[k].role >= NLM_ROLE_TARGET_INT && abi->inputs[k].output == (int64_t)output &&
+        (abi->inputs[k].role == NLM_ROLE_WEIGHT) == weights)
       return k;
   return -1;
+}
+
+static bool *read_flags(config_reader *r, const json_t *list, size_t count) {
+  bool *flags = ARENA_ARRAY(r->m->memory, bool, count + 1);
+  for (size_t k = 0; k < count; k++)
+    flags[k] = json_is_true(json_array_get(list, k));
+  return flags;
 }
 
 static void read_output(config_reader *r, const json_t *object, size_t index, model_output *o) {
@@ -212,7 +220,11 @@ static void read_output(config_reader *r, const json_t *object, size_t index, mo
   const json_t *weight = json_object_get(object, "loss_weight");
   o->loss_weight = json_is_number(weight) ? json_number_value(weight) : 1;
   o->metrics = read_calls(r, json_object_get(object, "metrics"), &o->metrics_count);
-  o->target = target_of_output(r->m->abi, index);
+  o->metric_weighted = read_flags(r, json_object_get(object, "weighted_metrics"), o->metrics_count);
+  const json_t *classes = json_object_get(object, "class_weight");
+  o->class_weight = json_is_null(classes) ? NULL : classes;
+  o->target = loss_input(r->m->abi, index, false);
+  o->weights = loss_input(r->m->abi, index, true);
   if (o->loss && o->target < 0)
     wrong(r, "an output with a loss has no target");
 }

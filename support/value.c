@@ -101,6 +101,8 @@ static const char *read_key(reader *r, value_kind kind) {
     key = read_word(&probe);
   else if (kind == VALUE_DICT && (*probe.at == '"' || *probe.at == '\''))
     key = read_text(&probe);
+  else if (kind == VALUE_DICT && isdigit((unsigned char)*probe.at)) // {0: 1}
+    key = read_word(&probe);
   if (!key || !take(&probe, kind == VALUE_DICT ? ':' : '='))
     return NULL;
   r->at = probe.at;

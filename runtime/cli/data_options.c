@@ -40,11 +40,26 @@ void data_archive_tensors(const struct nlm_abi_model *model, const char *path, d
   }
 }
 
+// FILE.npy for all outputs, or OUTPUT=FILE.npy.
+static bool weights_of_words(const struct nlm_abi_model *model, const cli_words *words, data_tensors *out) {
+  for (size_t k = 0; k < words->len; k++) {
+    data_tensor t = {NULL, xstrdup(words->data[k])};
+    char *word = (char *)t.path;
+    if (strchr(word, '=') && !cli_split_pair(model, "--sample-weight", word, &t.name, &t.path)) {
+      free(word);
+      return false;
+    }
+    vec_push(out, t);
+  }
+  return true;
+}
+
 bool data_words_request(const struct nlm_abi_model *model, data_words *w, data_request *out) {
   out->paths = w->paths.data;
   out->paths_count = w->paths.len;
   if (!data_tensors_of_words(model, "--input", &w->inputs, &out->inputs) ||
-      !data_tensors_of_words(model, "--target", &w->targets, &out->targets))
+      !data_tensors_of_words(model, "--target", &w->targets, &out->targets) ||
+      !weights_of_words(model, &w->weights, &out->weights))
     return false;
   if (w->paths.len == 1 && data_is_archive(w->paths.data[0]) && !w->inputs.len && !w->targets.len) {
     data_archive_tensors(model, w->paths.data[0], &out->inputs, &out->targets);
@@ -62,13 +77,16 @@ bool data_words_request(const struct nlm_abi_model *model, data_words *w, data_r
 
 void data_tensors_free(data_tensors *list) {
   for (size_t k = 0; k < list->len; k++)
-    free((char *)list->data[k].name);
+    free(
+        (char *)(list->data[k].name ? list->data[k].name : list->data[k].path)); // the parts live in one word
   vec_free(list);
 }
 
 void data_words_free(data_words *w, data_request *r) {
   data_tensors_free(&r->inputs);
   data_tensors_free(&r->targets);
+  data_tensors_free(&r->weights);
+  vec_free(&w->weights);
   vec_free(&w->paths);
   vec_free(&w->inputs);
   vec_free(&w->targets);

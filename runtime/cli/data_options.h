@@ -5,7 +5,7 @@
 #include "runtime/train/prepare.h"
 
 typedef struct data_words {
-  cli_words paths, inputs, targets;
+  cli_words paths, inputs, targets, weights;
 } data_words;
 
 // Turns words into a request; false after a message. The request borrows the words.
@@ -32,9 +32,14 @@ void data_tensors_free(data_tensors *list);
        .to = &(words).inputs,                                                                                \
        .placeholder = "NAME=FILE.npy",                                                                       \
        .help = "tensor of one input, a row per example (repeatable)"},                                       \
+      {.name = "--target",                                                                                   \
+       .kind = OPTION_TEXTS,                                                                                 \
+       .to = &(words).targets,                                                                               \
+       .placeholder = "NAME=FILE.npy",                                                                       \
+       .help = "tensor of one output's targets (repeatable)"},                                               \
   {                                                                                                          \
-    .name = "--target", .kind = OPTION_TEXTS, .to = &(words).targets, .placeholder = "NAME=FILE.npy",        \
-    .help = "tensor of one output's targets (repeatable)"                                                    \
+    .name = "--sample-weight", .kind = OPTION_TEXTS, .to = &(words).weights, .placeholder = "FILE.npy",      \
+    .help = "how much each row or step counts in the loss; OUTPUT=FILE.npy for one of several outputs"       \
   }
 
 #endif

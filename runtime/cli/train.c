@@ -2,6 +2,7 @@
 #include "runtime/cli/cli.h"
 #include "runtime/cli/data_options.h"
 #include "runtime/train/report.h"
+#include "runtime/train/row_weights.h"
 #include "runtime/train/trainer.h"
 #include "runtime/train/transfer.h"
 #include <errno.h>
@@ -90,8 +91,9 @@ typedef struct train_run {
   char *checkpoint; // to resume from; NULL: none
   bool has_weights; // parameters came from --weights or will from the checkpoint
   prepared_data training, validation;
-  train_report *report; // NULL unless asked for
-  size_t split;         // first row of the validation part of the training data
+  train_report *report;   // NULL unless asked for
+  size_t split;           // first row of the validation part of the training data
+  double **class_weights; // by output; NULL where all classes count alike
   strbuf error;
 } train_run;
 
@@ -187,7 +189,8 @@ static bool read_data(train_run *r, data_request *request) {
   if (fine && r->split == 0)
     strbuf_printf(&r->error, "the validation split leaves none of the %zu rows to train on",
                   r->training.data->rows);
-  return fine && r->split > 0;
+  fine = fine && r->split > 0;
+  return fine && class_weights_new(r->m, r->training.data, r->split, &r->class_weights, &r->error);
 }
 
 // ---- initial values
@@ -298,6 +301,7 @@ static bool run_trainer(train_run *r, const data_request *request, trainer *t, b
     return false;
   batcher_name_files(training, request->inputs.data, request->inputs.len, request->targets.data,
                      request->targets.len);
+  batcher_weigh_classes(training, (const double *const *)r->class_weights);
   train_rows rows = {training, 0, r->split};
   train_rows held =
       v ? (train_rows){validation, 0, v->rows} : (train_rows){training, r->split, d->rows - r->split};
@@ -333,6 +337,7 @@ static int train(train_run *r, data_request *request) {
     trainer_free(&t);
   data_release(&r->training);
   data_release(&r->validation);
+  class_weights_free(r->m, r->class_weights);
   free(r->checkpoint);
   strbuf_free(&r->error);
   return fine ? EXIT_DONE : EXIT_WRONG_INPUT;

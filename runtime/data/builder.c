@@ -3,18 +3,21 @@
 #include <stdarg.h>
 #include <string.h>
 
-void builder_init(data_builder *b, const data_schema *schema, bool outputs_optional,
+void builder_init(data_builder *b, const data_schema *schema, const data_options *options,
                   data_problems *problems) {
   *b = (data_builder){.schema = schema,
                       .problems = problems,
-                      .outputs_optional = outputs_optional,
+                      .outputs_optional = options->outputs_optional,
                       .memory = arena_new(),
                       .columns_count = schema->inputs_count + schema->outputs_count,
                       .inputs_count = schema->inputs_count};
-  b->columns = xcalloc(b->columns_count ? b->columns_count : 1, sizeof *b->columns);
-  for (size_t i = 0; i < b->columns_count; i++) {
+  b->has_weight = options->weight != NULL;
+  b->columns = xcalloc(builder_slots(b) + 1, sizeof *b->columns);
+  for (size_t i = 0; i < builder_slots(b); i++) {
     column_builder *c = &b->columns[i];
-    c->field = i < schema->inputs_count ? &schema->inputs[i] : &schema->outputs[i - schema->inputs_count];
+    c->field = i == b->columns_count      ? options->weight
+               : i < schema->inputs_count ? &schema->inputs[i]
+                                          : &schema->outputs[i - schema->inputs_count];
     vec_push(&c->row_start, 0);
   }
 }
@@ -37,7 +40,7 @@ void builder_begin_row(data_builder *b, const char *file, size_t line) {
   b->file = file;
   b->line = line;
   b->row_bad = false;
-  for (size_t i = 0; i < b->columns_count; i++)
+  for (size_t i = 0; i < builder_slots(b); i++)
     b->columns[i].filled = false;
 }
 
@@ -70,6 +73,18 @@ static void cut_items(column_builder *c, size_t items) {
   c->texts.len = c->texts.len > items ? items : c->texts.len;
 }
 
+// Some rows with a weight and some without are a mistake; so are weights below 0.
+static void check_weight(data_builder *b) {
+  column_builder *c = &b->columns[b->columns_count];
+  size_t known = c->row_start.len - 1, items = c->row_start.data[known];
+  if (!b->row_bad && b->rows && c->filled != (known > 0))
+    builder_row_problem(b, c->filled ? "'%s' is here, but not in the rows before" : "'%s' is missing",
+                        c->field->name);
+  for (size_t k = items; !b->row_bad && k < c->numbers.len; k++)
+    if (c->numbers.data[k] < 0)
+      builder_row_problem(b, "'%s' is %g; weights must be 0 or more", c->field->name, c->numbers.data[k]);
+}
+
 bool builder_end_row(data_builder *b) {
   for (size_t i = 0; i < b->columns_count; i++)
     if (!b->columns[i].filled && !b->row_bad && (slot_is_input(b, i) || !b->outputs_optional))
@@ -77,7 +92,9 @@ bool builder_end_row(data_builder *b) {
                           b->columns[i].field->name);
   if (!b->row_bad && b->rows >= UINT32_MAX)
     builder_row_problem(b, "more than 4294967295 rows");
-  for (size_t i = 0; i < b->columns_count; i++) {
+  if (b->has_weight)
+    check_weight(b);
+  for (size_t i = 0; i < builder_slots(b); i++) {
     column_builder *c = &b->columns[i];
     if (!c->filled)
       continue;
@@ -287,12 +304,17 @@ dataset *builder_finish(data_builder *b) {
   data_column *columns = xcalloc(b->columns_count ? b->columns_count : 1, sizeof *columns);
   for (size_t i = 0; i < b->columns_count; i++)
     finish_column(b, &b->columns[i], &columns[i]);
+  data_column *weight = xcalloc(1, sizeof *weight);
+  if (b->has_weight)
+    finish_column(b, &b->columns[b->columns_count], weight);
   d = xcalloc(1, sizeof *d);
   *d = (dataset){.rows = b->rows,
                  .inputs = columns,
                  .inputs_count = b->inputs_count,
                  .outputs = columns + b->inputs_count,
                  .outputs_count = b->columns_count - b->inputs_count,
+                 .weights = weight,
+                 .weights_count = weight->present,
                  .row_file = b->row_file.data,
                  .row_line = b->row_line.data,
                  .memory = b->memory,

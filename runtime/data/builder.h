@@ -1,8 +1,8 @@
 #ifndef NLM_RUNTIME_DATA_BUILDER_H
 #define NLM_RUNTIME_DATA_BUILDER_H
 // Rows into columns. A row is begun, each slot gets its cell, and the row is ended; if any cell was wrong the
-// row is dropped as if it had never been. Slots are the schema's inputs, then its outputs. Private to
-// runtime/data.
+// row is dropped as if it had never been. Slots are the schema's inputs, then its outputs, then the weight of
+// the row (slot columns_count), where the schema has one. Private to runtime/data.
 #include "runtime/data/dataset.h"
 #include "support/vec.h"
 
@@ -22,7 +22,8 @@ typedef struct data_builder {
   bool outputs_optional;
   arena *memory;
   column_builder *columns;
-  size_t columns_count, inputs_count;
+  size_t columns_count, inputs_count; // inputs and outputs
+  bool has_weight;                    // of each row, options.weight
   size_t rows;
   VEC(const char *) row_file;
   VEC(uint32_t) row_line;
@@ -32,7 +33,8 @@ typedef struct data_builder {
   bool row_bad;
 } data_builder;
 
-void builder_init(data_builder *b, const data_schema *schema, bool outputs_optional, data_problems *problems);
+void builder_init(data_builder *b, const data_schema *schema, const data_options *options,
+                  data_problems *problems);
 void builder_own(data_builder *b, void *block); // a malloc'ed block that texts point into
 // The dataset of all rows (NULL if there are none); the builder is empty afterwards.
 dataset *builder_finish(data_builder *b);
@@ -54,6 +56,9 @@ void builder_expect(data_builder *b, size_t slot, size_t items);
 // Something is wrong with the row under way.
 void builder_row_problem(data_builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+static inline size_t builder_slots(const data_builder *b) {
+  return b->columns_count + b->has_weight;
+}
 static inline bool slot_is_input(const data_builder *b, size_t slot) {
   return slot < b->inputs_count;
 }

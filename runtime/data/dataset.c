@@ -96,7 +96,7 @@ dataset *dataset_open(const char *const *paths, size_t count, const data_schema 
                       const data_options *options, data_problems *problems) {
   static const data_options defaults = {0};
   data_builder b;
-  builder_init(&b, schema, options && options->outputs_optional, problems);
+  builder_init(&b, schema, options ? options : &defaults, problems);
   for (size_t i = 0; i < count; i++)
     read_path(paths[i], options ? options : &defaults, &b);
   return builder_finish(&b);
@@ -123,9 +123,12 @@ void dataset_free(dataset *d) {
     return;
   for (size_t i = 0; i < d->inputs_count + d->outputs_count; i++)
     free_column(&d->inputs[i]);
+  for (size_t i = 0; i < d->weights_count; i++)
+    free_column(&d->weights[i]);
   for (size_t i = 0; i < d->blocks_count; i++)
     free(d->blocks[i]);
   free(d->inputs);
+  free(d->weights);
   free(d->blocks);
   free(d->row_file);
   free(d->row_line);

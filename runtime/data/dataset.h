@@ -76,6 +76,8 @@ typedef struct dataset { // read it freely; change it through the functions belo
   size_t inputs_count;
   data_column *outputs;
   size_t outputs_count;
+  data_column *weights; // weights of rows or steps: one for all outputs, or one for each output that has some
+  size_t weights_count;
   const char *
       *row_file; // NULL for tensors: the file each row is from, and its line there (0: the whole file)
   uint32_t *row_line;
@@ -86,9 +88,10 @@ typedef struct dataset { // read it freely; change it through the functions belo
 } dataset;
 
 typedef struct data_options {
-  uint64_t seed;         // orders the rows of a folder
-  bool outputs_optional; // prediction: columns of outputs may be missing
-  const char *format;    // NULL: recognise each path by its form; else a name of formats.def
+  uint64_t seed;            // orders the rows of a folder
+  bool outputs_optional;    // prediction: columns of outputs may be missing
+  const data_field *weight; // of each row, if the data has a column of its name; NULL: nothing is looked for
+  const char *format;       // NULL: recognise each path by its form; else a name of formats.def
 } data_options;
 
 // Reads `count` files or folders one after another into one dataset. `.gz` files are unpacked. Bad lines are
@@ -108,6 +111,13 @@ typedef struct data_tensor {
 dataset *dataset_from_tensors(const data_tensor *inputs, size_t inputs_count, const data_tensor *targets,
                               size_t targets_count, const data_schema *schema, const data_options *options,
                               data_problems *problems);
+
+// Weights of rows, (N,), or of the steps of a sequence, (N, T), from .npy files: `name` is an output, or NULL
+// for all of them (the column is then called "sample_weight"). Replaces none that are there; numbers below 0,
+// NaN and unequal row counts are problems.
+void dataset_add_weights(dataset *d, const data_tensor *files, size_t count, data_problems *problems);
+// The weights for an output; NULL: it has none.
+const data_column *dataset_weights(const dataset *d, const char *output);
 
 void dataset_free(dataset *d); // NULL is allowed; column memory goes with it
 

@@ -71,7 +71,7 @@ static const char *flatten(const nesting *n, const json_t *value, size_t depth, 
 
 static void put_numbers(data_builder *b, size_t slot, const json_t *value) {
   const data_field *f = b->columns[slot].field;
-  bool unit = f->rank == 0 || (f->rank == 1 && f->extents[0] == 1);
+  bool unit = f->rank == 0 || slot == b->columns_count || (f->rank == 1 && f->extents[0] == 1);
   nesting n = {f, f->rank};
   if (unit)
     n.depth_of_numbers = json_is_array(value) ? 1 : 0;
@@ -102,7 +102,7 @@ bool json_row(data_builder *b, const char *file, size_t line, const char *text, 
     builder_row_problem(b, "no JSON: %s (column %d)", where.text, where.column);
   else if (!json_is_object(object))
     builder_row_problem(b, "a JSON object is needed, with inputs by name");
-  for (size_t slot = 0; object && slot < b->columns_count && !b->row_bad; slot++) {
+  for (size_t slot = 0; object && slot < builder_slots(b) && !b->row_bad; slot++) {
     const json_t *value = value_of(b, object, slot);
     if (!value)
       continue;

@@ -4,6 +4,8 @@
 #include <jansson.h>
 #include <string.h>
 
+static const data_options no_labels = {.outputs_optional = true};
+
 struct data_reader {
   char *path;
   const data_schema *schema;
@@ -97,7 +99,7 @@ static void add_line(data_reader *r, data_builder *b, const char *file, char *li
 
 dataset *data_reader_next(data_reader *r, size_t max_rows, data_problems *problems) {
   data_builder b;
-  builder_init(&b, r->schema, true, problems);
+  builder_init(&b, r->schema, &no_labels, problems);
   const char *file = arena_strdup(b.memory, r->path);
   strbuf error = {0};
   char *line;
@@ -118,7 +120,7 @@ dataset *dataset_from_texts(const char *const *texts, size_t count, const data_s
     return NULL;
   }
   data_builder b;
-  builder_init(&b, schema, true, problems);
+  builder_init(&b, schema, &no_labels, problems);
   for (size_t i = 0; i < count; i++)
     add_text(&b, "text", i + 1, texts[i], strlen(texts[i]));
   return builder_finish(&b);

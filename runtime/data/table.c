@@ -18,6 +18,8 @@ static int slot_of_name(const data_builder *b, text_view field) {
     return 0;
   if (b->columns_count == b->inputs_count + 1 && is_name(field, "label"))
     return (int)b->inputs_count;
+  if (b->has_weight && is_name(field, b->columns[b->columns_count].field->name))
+    return (int)b->columns_count;
   return -1;
 }
 
@@ -53,7 +55,7 @@ static void take_two_fields(const data_source *s, data_builder *b, const text_vi
 
 bool table_roles_find(const data_source *s, data_builder *b, const text_view *first, size_t fields,
                       size_t line, table_roles *out) {
-  bool *found = arena_alloc(b->memory, b->columns_count);
+  bool *found = arena_alloc(b->memory, builder_slots(b));
   size_t named = 0;
   *out = (table_roles){ARENA_ARRAY(b->memory, int, fields), fields, false};
   for (size_t i = 0; i < fields; i++) {

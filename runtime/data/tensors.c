@@ -185,3 +185,100 @@ dataset *dataset_from_tensors(const data_tensor *inputs, size_t inputs_count, co
   dataset_free(r.data);
   return NULL;
 }
+
+// ---- weights
+
+const data_column *dataset_weights(const dataset *d, const char *output) {
+  const data_column *all = NULL;
+  for (size_t k = 0; k < d->weights_count; k++) {
+    if (!strcmp(d->weights[k].name, output))
+      return &d->weights[k];
+    if (!strcmp(d->weights[k].name, "sample_weight"))
+      all = &d->weights[k];
+  }
+  return all;
+}
+
+static const data_column *output_named(const dataset *d, const char *name) {
+  for (size_t k = 0; k < d->outputs_count; k++)
+    if (!strcmp(d->outputs[k].name, name))
+      return &d->outputs[k];
+  return NULL;
+}
+
+static bool weights_fit(const dataset *d, const data_tensor *t, const npy_array *a, data_problems *problems) {
+  bool unit = a->rank == 2 && a->shape[1] == 1;
+  if (a->rank < 1 || a->rank > 2)
+    data_problem_add(problems, t->path, 0,
+                     "weights must have the shape (rows) or, for sequences, (rows, steps)");
+  else if ((size_t)a->shape[0] != d->rows)
+    data_problem_add(problems, t->path, 0, "%lld weights, but the data has %zu rows", (long long)a->shape[0],
+                     d->rows);
+  else if (a->rank == 2 && !unit && !a->shape[1])
+    data_problem_add(problems, t->path, 0, "no weights in it");
+  else
+    return true;
+  return false;
+}
+
+static void read_weights(dataset *d, const data_tensor *t, const npy_array *a, data_column *c,
+                         data_problems *problems) {
+  if (!weights_fit(d, t, a, problems))
+    return;
+  strbuf error = {0};
+  *c = (data_column){.name = arena_strdup(d->memory, t->name ? t->name : "sample_weight"),
+                     .kind = DATA_FLOAT,
+                     .rows = d->rows,
+                     .rank = a->rank - 1,
+                     .items_per_row = d->rows ? a->count / d->rows : 0};
+  c->extents[0] = a->rank > 1 ? a->shape[1] : 0;
+  c->present = convert(a, false, c, &error);
+  if (!c->present)
+    data_problem_add(problems, t->path, 0, "%s", strbuf_text(&error));
+  for (size_t k = 0; c->present && k < a->count; k++) {
+    double weight = c->floats ? (double)c->floats[k] : c->doubles[k];
+    if (weight < 0) {
+      data_problem_add(problems, t->path, 0, "row %zu has the weight %g; weights must be 0 or more",
+                       k / c->items_per_row, weight);
+      c->present = false;
+    }
+  }
+  strbuf_free(&error);
+}
+
+static void suggest_output(const dataset *d, const data_tensor *t, data_problems *problems) {
+  const char **names = xcalloc(d->outputs_count + 1, sizeof *names);
+  for (size_t k = 0; k < d->outputs_count; k++)
+    names[k] = d->outputs[k].name;
+  const char *near = suggest(t->name, names, d->outputs_count);
+  data_problem_add(problems, t->path, 0, "the model has no output '%s' with a loss%s%s%s", t->name,
+                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+  free(names);
+}
+
+void dataset_add_weights(dataset *d, const data_tensor *files, size_t count, data_problems *problems) {
+  for (size_t k = 0; k < count; k++) {
+    const data_tensor *t = &files[k];
+    const char *name = t->name ? t->name : "sample_weight";
+    bool given = false;
+    for (size_t j = 0; j < d->weights_count; j++)
+      given |= !strcmp(d->weights[j].name, name);
+    npy_array a;
+    strbuf error = {0};
+    if (given)
+      data_problem_add(problems, t->path, 0, "the weights '%s' are given twice", name);
+    else if (t->name && !output_named(d, t->name))
+      suggest_output(d, t, problems);
+    else if (!npy_open(t->path, &a, &error))
+      data_problem_add(problems, t->path, 0, "%s", strbuf_text(&error));
+    else {
+      d->weights = xrealloc(d->weights, (d->weights_count + 1) * sizeof *d->weights);
+      d->weights[d->weights_count] = (data_column){0};
+      read_weights(d, t, &a, &d->weights[d->weights_count], problems);
+      if (d->weights[d->weights_count].name)
+        d->weights_count++;
+      npy_close(&a);
+    }
+    strbuf_free(&error);
+  }
+}

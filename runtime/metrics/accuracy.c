@@ -35,8 +35,8 @@ static void update_classes(double *state, const config_call *args, const metric_
     size_t first = r * b->units, guess = largest(b->predicted, b->real_bytes, first, b->units);
     int64_t truth =
         b->int_target ? b->int_target[r] : (int64_t)largest(b->real_target, b->real_bytes, first, b->units);
-    state[RIGHT] += (int64_t)guess == truth;
-    state[ALL] += 1;
+    state[RIGHT] += (int64_t)guess == truth ? metric_weight(b, r) : 0;
+    state[ALL] += metric_weight(b, r);
   }
 }
 
@@ -60,8 +60,8 @@ static void update_binary(double *state, const config_call *args, const metric_b
       double guess = metric_real(b->predicted, b->real_bytes, k) > threshold;
       right += guess == metric_real(b->real_target, b->real_bytes, k);
     }
-    state[RIGHT] += (double)right / units;
-    state[ALL] += 1;
+    state[RIGHT] += metric_weight(b, r) * (double)right / units;
+    state[ALL] += metric_weight(b, r);
   }
 }
 

@@ -42,7 +42,7 @@ static void update(double *state, const config_call *args, const metric_batch *b
       double p = metric_real(b->predicted, b->real_bytes, r * b->units + k);
       size_t label = labels > 1 ? k : 0, kind = metric_target(b, r, k) != 0 ? YES : NO;
       size_t bucket = bucket_of(logits ? 1 / (1 + exp(-p)) : p, b->real_bytes, thresholds);
-      state[2 + (label * KINDS + kind) * thresholds + bucket] += 1;
+      state[2 + (label * KINDS + kind) * thresholds + bucket] += metric_weight(b, r);
     }
 }
 

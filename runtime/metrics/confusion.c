@@ -62,12 +62,12 @@ static bool is_chosen(const config_call *args, const metric_batch *b, size_t row
 static void count(double *state, const config_call *args, const metric_batch *b, decision *decide) {
   for (size_t r = 0; r < b->rows; r++)
     for (size_t k = 0; (!b->mask || b->mask[r]) && k < b->units; k++) {
-      double *c = state + 1 + k * COUNTS, truth = metric_target(b, r, k);
+      double *c = state + 1 + k * COUNTS, truth = metric_target(b, r, k), weight = metric_weight(b, r);
       bool yes = decide(args, b, r, k);
-      c[TRUE_YES] += yes ? truth : 0;
-      c[FALSE_YES] += yes ? 1 - truth : 0;
-      c[FALSE_NO] += yes ? 0 : truth;
-      c[SUPPORT] += truth;
+      c[TRUE_YES] += yes ? weight * truth : 0;
+      c[FALSE_YES] += yes ? weight * (1 - truth) : 0;
+      c[FALSE_NO] += yes ? 0 : weight * truth;
+      c[SUPPORT] += weight * truth;
     }
 }
 

@@ -120,6 +120,7 @@ static const arg_spec args[] = {{.name = "measure",
 const metric_def metric_entity_f1 = {
     .item = {"entity_f1", "EntityF1", "F1 of whole entities, for BIO tags (B-PER, I-PER, O)", args, NULL},
     .takes_decided = true,
+    .whole_rows_only = true,
     .refuse = refuse,
     .state_size = state_size,
     .start = start,

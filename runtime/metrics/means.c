@@ -24,8 +24,8 @@ static void add_rows(double *state, const config_call *args, const metric_batch 
       p[k] = metric_real(b->predicted, b->real_bytes, r * b->units + k);
       t[k] = metric_target(b, r, k);
     }
-    state[SUM] += f(p, t, b->units, args);
-    state[ROWS] += 1;
+    state[SUM] += metric_weight(b, r) * f(p, t, b->units, args);
+    state[ROWS] += metric_weight(b, r);
   }
   free(p);
 }

@@ -16,11 +16,17 @@ typedef struct metric_batch {
   const void *real_target;   // [N, units]; NULL where the target is class numbers
   const int32_t *int_target; // [N]; NULL where the target is like the output
   const int32_t *mask;       // [N], 0 or 1; NULL: every row counts
+  const void *weights;       // [N] how much each row counts; NULL: 1
 } metric_batch;
 
 static inline double metric_real(const void *values, size_t real_bytes, size_t index) {
   return real_bytes == sizeof(double) ? ((const double *)values)[index]
                                       : (double)((const float *)values)[index];
+}
+
+// How much a row counts that is not masked.
+static inline double metric_weight(const metric_batch *b, size_t row) {
+  return b->weights ? metric_real(b->weights, b->real_bytes, row) : 1;
 }
 
 // What unit k of a row should be: 0 or 1 for a class number.
@@ -38,7 +44,8 @@ static inline double metric_target(const metric_batch *b, size_t row, size_t k) 
 typedef struct metric_def {
   registry_item item;
   bool lower_is_better;
-  bool takes_decided; // it means something where classes are decided and have no numbers (model_output)
+  bool takes_decided;   // it means something where classes are decided and have no numbers (model_output)
+  bool whole_rows_only; // it counts something else than rows: weights mean nothing to it
   // Which definition really serves for this output (`accuracy`); NULL: this one.
   const struct metric_def *(*resolve)(const model_output *o);
   // Why it cannot measure this output; NULL if it can.
@@ -62,6 +69,7 @@ typedef struct metric {
   size_t output;
   const model_output *of;
   bool lower_is_better;
+  bool weighted;         // rows count by their weights
   bool is_part, follows; // one of several results; not the first: another metric keeps the state
   size_t part;
   double *state;

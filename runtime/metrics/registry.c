@@ -49,6 +49,10 @@ static bool make_metric(const loaded_model *m, size_t output, const config_call 
     reason = "that is a number for each of very many classes; average = macro gives one";
   if (!reason && o->decided && !def->takes_decided)
     reason = "it takes a number for each class, and this output holds decided classes alone";
+  if (!reason && o->decided && o->metric_weighted[call - o->metrics])
+    reason = "its weights are those of whole examples; name it in metrics";
+  if (!reason && def->whole_rows_only && o->metric_weighted[call - o->metrics])
+    reason = "it counts whole entities, which have no weights; name it in metrics";
   if (!reason && o->target < 0)
     reason = "the output has no loss, so it has no target either";
   if (reason) {
@@ -57,6 +61,7 @@ static bool make_metric(const loaded_model *m, size_t output, const config_call 
   }
   const char *name = config_text(call, "name", call->name);
   *out = (metric){.def = def,
+                  .weighted = o->metric_weighted[call - o->metrics],
                   .args = call,
                   .output = output,
                   .of = o,
@@ -95,9 +100,13 @@ static bool is_taken(const metric *list, size_t count, const char *name) {
   return false;
 }
 
-// The second metric of a name is "auc_1", as in Keras.
+// The second metric of a name is "auc_1", as in Keras, and a weighted one "weighted_accuracy".
 static void tell_apart(const loaded_model *m, const metric *list, size_t at, metric *x) {
-  const char *name = x->name;
+  const char *name = config_text(x->args, "name", x->args->name);
+  if (x->weighted && is_taken(list, at, x->name))
+    x->name = m->outputs_count > 1 ? arena_printf(m->memory, "%s_weighted_%s", x->of->name, name)
+                                   : arena_printf(m->memory, "weighted_%s", name);
+  name = x->name;
   for (size_t n = 1; is_taken(list, at, x->name); n++)
     x->name = arena_printf(m->memory, "%s_%zu", name, n);
 }

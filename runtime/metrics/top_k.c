@@ -30,8 +30,8 @@ static void update(double *state, const config_call *args, const metric_batch *b
     double own = metric_real(b->predicted, b->real_bytes, r * b->units + truth), ahead = 0;
     for (size_t k = 0; k < b->units; k++)
       ahead += metric_real(b->predicted, b->real_bytes, r * b->units + k) > own;
-    state[RIGHT] += isfinite(own) && ahead < most;
-    state[ALL] += 1;
+    state[RIGHT] += isfinite(own) && ahead < most ? metric_weight(b, r) : 0;
+    state[ALL] += metric_weight(b, r);
   }
 }
 

@@ -1,4 +1,5 @@
 #include "runtime/train/batch.h"
+#include "runtime/train/row_weights.h"
 #include "support/diag.h"
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,10 @@ static bool find_column(batcher *b, const model_schema *schema, int64_t input, b
   }
   if (!targets)
     return true;
+  if (t->role == NLM_ROLE_WEIGHT) {
+    b->weights[t->output] = dataset_weights(b->data, t->name);
+    return true;
+  }
   const data_column *c = target_column(b, schema, t->output);
   if (!c || !c->present) {
     strbuf_printf(error, "the data has no values for output '%s'", t->name);
@@ -65,9 +70,10 @@ static bool find_column(batcher *b, const model_schema *schema, int64_t input, b
 bool batcher_init(batcher *b, const loaded_model *m, session *s, const dataset *d, const model_schema *schema,
                   bool targets, strbuf *error) {
   size_t inputs = (size_t)m->abi->n_inputs, outputs = (size_t)m->abi->n_outputs;
-  *b = (batcher){.model = m, .session = s, .data = d};
+  *b = (batcher){.model = m, .session = s, .data = d, .feeds_targets = targets};
   b->columns = xcalloc(inputs + 1, sizeof *b->columns);
   b->encoded = xcalloc(inputs + 1, sizeof *b->encoded);
+  b->weights = xcalloc(outputs + 1, sizeof *b->weights);
   b->files = xcalloc(inputs + 1, sizeof *b->files);
   b->inputs = xcalloc(inputs + 1, sizeof *b->inputs);
   b->outputs = xcalloc(outputs + 1, sizeof *b->outputs);
@@ -113,6 +119,7 @@ void batcher_free(batcher *b) {
   }
   free(b->columns);
   free(b->encoded);
+  free(b->weights);
   free(b->files);
   free(b->inputs);
   free(b->outputs);
@@ -257,6 +264,40 @@ static bool fill_input(batcher *b, int64_t input) {
   return true;
 }
 
+// Weights stand behind the targets, which tell the classes.
+static bool fill_weights(batcher *b, int64_t input, bool training) {
+  const struct nlm_abi_model *abi = b->model->abi;
+  const struct nlm_abi_tensor *t = &abi->inputs[input];
+  size_t elements = (size_t)session_elements(abi, t, b->session->dims), output = (size_t)t->output;
+  if (!reserve(&b->inputs[input], elements * (size_t)abi->real_bytes))
+    return false;
+  weight_rows to = {.out = b->inputs[input].data,
+                    .real_bytes = (size_t)abi->real_bytes,
+                    .rows = b->count,
+                    .steps = b->count ? elements / b->count : 0};
+  row_weights_fill(&to, b->weights[output], b->rows);
+  int64_t target = b->model->outputs[output].target;
+  const double *classes = training && b->class_weights ? b->class_weights[output] : NULL;
+  if (!classes)
+    return true;
+  size_t units =
+      (size_t)(session_elements(abi, &abi->inputs[target], b->session->dims)) / (elements ? elements : 1);
+  row_weights_by_class(&to, classes, b->inputs[target].data, abi->inputs[target].role == NLM_ROLE_TARGET_INT,
+                       units);
+  return true;
+}
+
+// Inputs, targets and weights, in this order.
+static bool fill(batcher *b, int64_t input, bool training) {
+  bool weights = b->feeds_targets && b->model->abi->inputs[input].role == NLM_ROLE_WEIGHT, fine = true;
+  if (weights)
+    fine = fill_weights(b, input, training);
+  else if (b->columns[input])
+    fine = fill_input(b, input);
+  b->input_list[input] = weights || b->columns[input] ? b->inputs[input].data : NULL;
+  return fine;
+}
+
 static bool reserve_output(batcher *b, int64_t output) {
   const struct nlm_abi_model *abi = b->model->abi;
   const struct nlm_abi_tensor *t = &abi->outputs[output];
@@ -296,10 +337,8 @@ bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned program
     return false;
   }
   bool fine = plan(b, programs);
-  for (int64_t k = 0; fine && k < abi->n_inputs; k++) {
-    fine = !b->columns[k] || fill_input(b, k);
-    b->input_list[k] = b->columns[k] ? b->inputs[k].data : NULL;
-  }
+  for (int64_t k = 0; fine && k < abi->n_inputs; k++)
+    fine = fill(b, k, programs == 1u << NLM_GRAD);
   for (int64_t k = 0; fine && k < abi->n_outputs; k++) {
     fine = reserve_output(b, k);
     b->output_list[k] = b->outputs[k].data;
@@ -315,7 +354,16 @@ bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned program
   return fine;
 }
 
+void batcher_weigh_classes(batcher *b, const double *const *tables) {
+  b->class_weights = tables;
+}
+
 // ---- looking at a batch
+
+const void *batcher_weights(const batcher *b, size_t output) {
+  int64_t input = b->model->outputs[output].weights;
+  return input < 0 ? NULL : b->inputs[input].data;
+}
 
 static const void *spread_classes(const batcher *b, size_t output, size_t rows, size_t units) {
   const int32_t *classes = b->outputs[output].data;

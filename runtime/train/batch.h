@@ -23,9 +23,12 @@ typedef struct batcher {
   batch_buffer *outputs, *masks;                 // [n_outputs]
   batch_buffer *shares;                          // [n_outputs], of decided ones: see batcher_output
   void **input_list, **output_list, **mask_list; // as frames take them
-  const char **files; // [n_inputs]: .npy files of tensor data, for messages; NULL where unknown
-  const size_t *rows; // of the current batch
-  size_t count;       // B
+  const char **files;          // [n_inputs]: .npy files of tensor data, for messages; NULL where unknown
+  const data_column **weights; // [n_outputs] of rows or steps; NULL: all count 1
+  const double *const *class_weights; // [n_outputs] by class; NULL: none; borrowed
+  const size_t *rows;                 // of the current batch
+  size_t count;                       // B
+  bool feeds_targets;
 } batcher;
 
 // `targets`: feed outputs too (training, evaluation). False and a sentence when the data cannot feed the
@@ -36,6 +39,9 @@ void batcher_free(batcher *b);
 // Tells which .npy files the tensors came from, for messages; the paths are borrowed.
 void batcher_name_files(batcher *b, const data_tensor *inputs, size_t inputs_count,
                         const data_tensor *targets, size_t targets_count);
+// Training (a load for NLM_GRAD alone) multiplies weights by those of the target's class: tables by output,
+// or NULL where all classes count alike. They must outlive the batcher.
+void batcher_weigh_classes(batcher *b, const double *const *tables);
 // Sets dimensions, inputs, outputs and workspace for a set of programs (bits 1 << kind); rows [count] stay
 // borrowed until the next load. False and a sentence: rows that do not go together, or no memory.
 bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned programs, strbuf *error);
@@ -51,5 +57,6 @@ typedef struct output_rows {
   size_t rows, units;
 } output_rows;
 output_rows batcher_output(const batcher *b, size_t output);
+const void *batcher_weights(const batcher *b, size_t output); // [rows]; NULL: the loss takes none
 
 #endif

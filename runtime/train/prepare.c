@@ -1,4 +1,5 @@
 #include "runtime/train/prepare.h"
+#include "runtime/train/row_weights.h"
 #include "support/diag.h"
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,7 @@ bool data_prepare(const loaded_model *m, const data_request *r, prepared_data *o
   data_problems problems = {0};
   data_options options = {.seed = r->seed};
   out->schema = schema_new(m, tensors ? SCHEMA_TENSORS : SCHEMA_FILES);
+  options.weight = out->schema.weight;
   if (tensors)
     out->data = dataset_from_tensors(r->inputs.data, r->inputs.len, r->targets.data, r->targets.len,
                                      &out->schema.data, &options, &problems);
@@ -54,6 +56,10 @@ bool data_prepare(const loaded_model *m, const data_request *r, prepared_data *o
     out->data = dataset_open(r->paths, r->paths_count, &out->schema.data, &options, &problems);
   if (out->data)
     check_lengths(m, out, &problems);
+  if (out->data && r->weights.len)
+    dataset_add_weights(out->data, r->weights.data, r->weights.len, &problems);
+  if (out->data)
+    row_weights_check(m, out->data, &problems);
   if (report(&problems, messages) && out->data)
     return true;
   data_release(out);

@@ -11,7 +11,8 @@ typedef struct data_request { // either paths or tensors
   const char *const *paths;
   size_t paths_count;
   data_tensors inputs, targets;
-  uint64_t seed; // orders the rows of a folder
+  data_tensors weights; // of rows or steps; name NULL: for all outputs
+  uint64_t seed;        // orders the rows of a folder
 } data_request;
 
 typedef struct prepared_data {

@@ -48,10 +48,28 @@ static void fill_output(const loaded_model *m, const model_output *o, schema_use
   f->extents[0] = -1;
 }
 
+static bool is_named(const data_schema *s, const char *name) {
+  for (size_t k = 0; k < s->inputs_count + s->outputs_count; k++)
+    if (!strcmp(s->inputs[k].name, name))
+      return true;
+  return false;
+}
+
+// One number a row or, where an output is a sequence, one for each step. Behind the fields of the outputs.
+static void add_weight(const loaded_model *m, model_schema *s) {
+  data_field *f = &s->fields[s->data.inputs_count + s->data.outputs_count];
+  *f = (data_field){.name = "sample_weight", .kind = DATA_FLOAT, .extents = {-1}};
+  if (!s->data.outputs_count || is_named(&s->data, f->name))
+    return;
+  for (size_t k = 0; k < s->data.outputs_count; k++)
+    f->rank |= m->outputs[s->outputs[k]].sequence;
+  s->weight = f;
+}
+
 model_schema schema_new(const loaded_model *m, schema_use use) {
   model_schema s = {0};
   size_t outputs = 0;
-  s.fields = xcalloc(m->inputs_count + m->outputs_count + 1, sizeof *s.fields);
+  s.fields = xcalloc(m->inputs_count + m->outputs_count + 2, sizeof *s.fields);
   s.outputs = xcalloc(m->outputs_count + 1, sizeof *s.outputs);
   for (size_t k = 0; k < m->inputs_count; k++)
     fill_input(&m->inputs[k], &s.fields[k]);
@@ -61,6 +79,8 @@ model_schema schema_new(const loaded_model *m, schema_use use) {
       s.outputs[outputs++] = k;
     }
   s.data = (data_schema){s.fields, m->inputs_count, s.fields + m->inputs_count, outputs};
+  if (use == SCHEMA_FILES)
+    add_weight(m, &s);
   return s;
 }
 

@@ -12,6 +12,7 @@ typedef enum {
 typedef struct model_schema {
   data_schema data;
   data_field *fields;
+  const data_field *weight; // of rows in files, for data_options; NULL: not looked for
   size_t *outputs; // data.outputs[k] is output outputs[k] of the model; outputs without a loss have no column
 } model_schema;
 

@@ -50,6 +50,7 @@ metric_batch tally_batch(const batcher *b, size_t output) {
 
 static void add_metric(metric *m, const batcher *b) {
   metric_batch batch = tally_batch(b, m->output);
+  batch.weights = m->weighted ? batcher_weights(b, m->output) : NULL;
   metric_update(m, &batch);
 }
 

@@ -19,6 +19,8 @@ class Case:
     moves: typing.Callable = None  # (weights, inputs) -> new values of weights that training moves by rules of their own
     frozen: tuple = ()   # weights that training leaves alone
     loss_weights: dict = dataclasses.field(default_factory=dict)
+    sample_weights: dict = dataclasses.field(default_factory=dict)  # output name, or "" for all -> function of a generator
+    class_weights: dict = dataclasses.field(default_factory=dict)  # output name -> list by class number, or "balanced"
     rows: int = ROWS
     batch_size: int = 8
     definitions: str = ""       # blocks and cells in front of the model

@@ -136,12 +136,15 @@ def masked_mean(values, mask):
     return (values * weight).sum() / weight.sum().clamp(min=1)
 
 
-def loss_value(name, prediction, target, mask):
+def loss_value(name, prediction, target, mask, weights=None):
+    """Weights multiply the terms; the number that the sum is divided by stays as it is."""
     if name == "crf_nll":
+        assert weights is None
         return chain_rules.nll(prediction, target, mask)
     if target.dim() < prediction.dim() and name not in ("sparse_categorical_crossentropy",):
         target = target.unsqueeze(-1)
-    return masked_mean(elementwise_loss(name, prediction, target), mask)
+    values = elementwise_loss(name, prediction, target)
+    return masked_mean(values if weights is None else values * weights, mask)
 
 
 def accuracy_value(loss, prediction, target, mask):

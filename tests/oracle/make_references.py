@@ -8,6 +8,7 @@ the folder cases/<case>/ gets:
 
   model.nlm                 the model, with a train block for RMSprop
   input_<name>.npy, target_<name>.npy       one row an example
+  weight_<output>.npy       of rows or steps; weight.npy: for all outputs
   weights_f32.safetensors, weights_f64.safetensors    the initial weights, the same numbers
   expect_<output>.npy       the outputs at the initial weights
   metrics.tsv               loss and accuracy at the initial weights, all rows as one batch
@@ -35,6 +36,7 @@ import cases_of_layers
 import cases_of_losses
 import cases_of_sequences
 import chain_rules
+import cases_of_training
 import cross_check
 from cases import CASES
 from keras_rules import accuracy_value, adam, loss_value, masked_mean, rmsprop
@@ -74,10 +76,39 @@ def source_of(case):
         lines.append("loss       = {%s}" % ", ".join(f"{name}: {loss}" for name, loss in losses))
     if case.loss_weights:
         lines.append("loss_weights = {%s}" % ", ".join(f"{n}: {w}" for n, w in case.loss_weights.items()))
+    if case.sample_weights:
+        lines.append("sample_weight = true")
+    if case.class_weights:
+        lines.append("class_weight = " + class_weight_text(case))
     lines += [f"epochs     = {EPOCHS}", f"batch_size = {case.batch_size}"]
     body = "\n  ".join(lines)
     definitions = case.definitions.strip() + "\n\n" if case.definitions else ""
     return f"{definitions}model {case.name} {{\n{case.source.lstrip(chr(10))}\n}}\n\ntrain {case.name} {{\n  {body}\n}}\n"
+
+
+def class_weight_text(case):
+    text = {name: w if w == "balanced" else "{%s}" % ", ".join(f"{k}: {x:g}" for k, x in enumerate(w))
+            for name, w in case.class_weights.items()}
+    if len(case.losses) == 1:
+        return next(iter(text.values()))
+    return "{%s}" % ", ".join(f"{name}: {w}" for name, w in text.items())
+
+
+def classes_of(loss, target):
+    """Keras: the class of a target is its number, the place of its largest value, or 0 and 1 as they stand."""
+    if loss == "sparse_categorical_crossentropy":
+        return target
+    if loss == "binary_crossentropy":
+        return target.round().astype(np.int64)
+    return target.argmax(axis=-1)
+
+
+def balanced(classes):
+    """n / (classes that occur * count) for each class."""
+    found, counts = np.unique(classes, return_counts=True)
+    weights = np.zeros(found.max() + 1)
+    weights[found] = classes.size / (len(found) * counts)
+    return weights
 
 
 def has_accuracy(case):
@@ -105,7 +136,20 @@ def make_target(case, rng, output, loss, prediction):
 class Reference:
     """One case at one precision."""
 
-    def __init__(self, case, weights, inputs, targets, dtype):
+    def __init__(self, case, weights, inputs, targets, dtype, sample_weights=None):
+        sample_weights = sample_weights or {}
+        self.row_weights = {False: {}, True: {}}  # by whether it is a training step
+        for name, loss in case.losses.items() if targets else ():
+            row = sample_weights.get(name, sample_weights.get(""))
+            table = case.class_weights.get(name)
+            for training in (False, True):
+                all_rows = row
+                if training and table is not None:
+                    classes = classes_of(loss, targets[name])
+                    by_class = (balanced(classes) if table == "balanced" else np.array(table, float))[classes]
+                    all_rows = by_class if row is None else by_class * row
+                if all_rows is not None:
+                    self.row_weights[training][name] = torch.tensor(all_rows, dtype=dtype)
         self.case, self.dtype = case, dtype
         self.weights = {n: torch.tensor(w, dtype=dtype) for n, w in weights.items()}
         self.inputs = {n: self.tensor(v) for n, v in inputs.items()}
@@ -125,22 +169,31 @@ class Reference:
         """New values of weights that no gradient trains."""
         return self.case.moves(weights, self.rows(rows)) if self.case.moves else {}
 
-    def loss_of(self, name, loss, value, mask, target):
+    def loss_of(self, name, loss, value, mask, target, weights):
         if name not in self.case.loss_functions:
-            return loss_value(loss, value, target, mask)
+            return loss_value(loss, value, target, mask, weights)
         if name in self.case.loss_masks:
             counted = self.case.loss_masks[name](target)
             mask = counted if mask is None else mask & counted
-        return masked_mean(self.case.loss_functions[name](value, target), mask)
+        values = self.case.loss_functions[name](value, target)
+        return masked_mean(values if weights is None else values * weights, mask)
 
-    def loss(self, outputs, rows=slice(None)):
+    def weights_of(self, name, value, rows, training):
+        weights = self.row_weights[training].get(name)
+        if weights is None:
+            return None
+        weights = weights[rows]
+        return weights.unsqueeze(-1) if weights.dim() < value.dim() - 1 else weights
+
+    def loss(self, outputs, rows=slice(None), training=False):
         return sum(self.case.loss_weights.get(name, 1.0)
-                   * self.loss_of(name, loss, *outputs[name], self.targets[name][rows])
+                   * self.loss_of(name, loss, *outputs[name], self.targets[name][rows],
+                                  self.weights_of(name, outputs[name][0], rows, training))
                    for name, loss in self.case.losses.items())
 
     def gradients(self, weights, rows=slice(None)):
         leaves = {n: w.clone().requires_grad_(n not in self.case.frozen) for n, w in weights.items()}
-        loss = self.loss(self.outputs(leaves, rows, training=True), rows)
+        loss = self.loss(self.outputs(leaves, rows, training=True), rows, training=True)
         trained = [n for n in leaves if n not in self.case.frozen]
         found = torch.autograd.grad(loss, [leaves[n] for n in trained], allow_unused=True)
         return {n: torch.zeros_like(leaves[n]) if g is None else g for n, g in zip(trained, found)}
@@ -177,7 +230,8 @@ def make(case):
     draft = Reference(case, weights, inputs, {}, torch.float64)
     targets = {n: make_target(case, rng, n, loss, draft.outputs(draft.weights)[n][0].numpy())
                for n, loss in case.losses.items()}
-    double = Reference(case, weights, inputs, targets, torch.float64)
+    row_weights = {n: make_rows(rng) for n, make_rows in case.sample_weights.items()}
+    double = Reference(case, weights, inputs, targets, torch.float64, row_weights)
 
     folder = HERE / "cases" / case.name
     shutil.rmtree(folder, ignore_errors=True)
@@ -186,6 +240,8 @@ def make(case):
     for kind, arrays in (("input", inputs), ("target", targets)):
         for name, array in arrays.items():
             np.save(folder / f"{kind}_{name}.npy", array)
+    for name, array in row_weights.items():
+        np.save(folder / ("weight_%s.npy" % name if name else "weight.npy"), array)
     metadata = {"nlm.model": case.name}
     for suffix, dtype in (("f32", np.float32), ("f64", np.float64)):
         write_safetensors(folder / f"weights_{suffix}.safetensors",
@@ -209,7 +265,7 @@ def make(case):
         write_safetensors(folder / f"after_{optimizer}.safetensors", tensors)
 
     # what single precision does to this case in the reference itself: it must leave room under the tolerance
-    single = Reference(case, weights, inputs, targets, torch.float32)
+    single = Reference(case, weights, inputs, targets, torch.float32, row_weights)
     noise = {o: worst(numpy_of(single.trained(o)), after[o]) for o in OPTIMIZERS}
     moved = worst(after["adam"], numpy_of(double.weights))
     print(f"{case.name:42s} loss {double.loss(outputs).item():.4f}  moved {moved:.3f}  in single precision: "
@@ -231,6 +287,7 @@ def main():
     cases_of_attention.all_attention_cases()
     cases_of_losses.all_loss_cases()
     cases_of_elements.all_element_cases()
+    cases_of_training.all_training_cases()
     wanted = sys.argv[1:] or sorted(CASES)
     manifest = HERE / "cases.json"
     known = {c["name"]: c for c in json.loads(manifest.read_text())["cases"]} if manifest.exists() else {}

@@ -49,10 +49,18 @@ for file in "$case_folder"/target_*.npy; do
   set -- "$@" --target "${name%.npy}=$file"
 done
 
+# weights of rows or steps, which prediction does not take
+weigh=
+[ ! -f "$case_folder/weight.npy" ] || weigh="--sample-weight $case_folder/weight.npy"
+for file in "$case_folder"/weight_*.npy; do
+  name=${file##*/weight_}
+  [ ! -f "$file" ] || weigh="$weigh --sample-weight ${name%.npy}=$file"
+done
+
 train() { # NAME EPOCHS BATCH_SIZE DATA...
   name=$1 rounds=$2 rows=$3
   shift 3
-  "$work/$name" train "$@" --weights "$weights" --no-shuffle --epochs "$rounds" --batch-size "$rows" \
+  "$work/$name" train "$@" $weigh --weights "$weights" --no-shuffle --epochs "$rounds" --batch-size "$rows" \
     --save "$work/$name.safetensors" --quiet || give_up "$name: training failed"
 }
 predict() { # the first words of the list are the inputs; targets are dropped
@@ -74,7 +82,7 @@ for file in "$case_folder"/expect_*.npy; do
   name=${file##*/expect_}
   must_fit arrays "$work/outputs/$name" "$file" "$forward"
 done
-"$work/rmsprop" evaluate "$@" --weights "$weights" --format json >"$work/metrics.json" ||
+"$work/rmsprop" evaluate "$@" $weigh --weights "$weights" --format json >"$work/metrics.json" ||
   give_up "evaluation failed"
 must_fit metrics "$work/metrics.json" "$case_folder/metrics.tsv" "$forward"
 

@@ -1,5 +1,6 @@
 // Train blocks: what is taken, and what is said about mistakes.
 #include "tests/unit/small_model.h"
+#include <stdio.h>
 #include <string.h>
 
 // A model with one output of `units` units behind the activation.
@@ -151,11 +152,72 @@ static void targets_follow_losses(void **state) {
   small_model_end(&s);
 }
 
+static void weights_of_classes(void **state) {
+  (void)state;
+  const char *one = "Dense(1, activation = sigmoid)", *loss = "loss = binary_crossentropy, class_weight = ";
+  static const char *const forms[] = {"{neg: 1, pos: 3}", "{0: 1, 1: 3}",  "[1, 3]",        "balanced",
+                                      "\"balanced\"",     "{y: balanced}", "{y: {neg: 2}}", "{y: 2}"};
+  for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
+    small_model s;
+    char settings[200];
+    begin_dense(&s, one);
+    snprintf(settings, sizeof settings, "%s%s", loss, forms[k]);
+    train_config *c = small_train(&s, settings);
+    if (!c)
+      fail_msg("%s: %s", forms[k], small_diagnostics(&s));
+    assert_non_null(c->class_weights[0]);
+    assert_true(train_output_is_weighted(c, 0));
+    train_config_free(c);
+    small_model_end(&s);
+  }
+  refused(one, "loss = binary_crossentropy, class_weight = ballanced",
+          "class_weight must be weights by class or");
+  refused(one, "loss = binary_crossentropy, class_weight = {a: -1}", "must be 0 or more, found -1");
+  refused(one, "loss = binary_crossentropy, class_weight = {a: few}", "must be a number, found");
+  refused(one, "loss = binary_crossentropy, class_weight = [1, 2, 3]",
+          "has 3 weights, output 'y' tells 2 classes");
+  refused("Dense(1)", "loss = mse, class_weight = balanced", "whose loss mse tells no classes apart");
+  small_model s;
+  begin_two(&s);
+  train_config *c =
+      small_train(&s, "loss = {sentiment: binary_crossentropy, stars: mse}, class_weight = balanced");
+  assert_non_null(c->class_weights[0]);
+  assert_null(c->class_weights[1]);
+  assert_false(train_output_is_weighted(c, 1));
+  train_config_free(c);
+  assert_null(
+      small_train(&s, "loss = {sentiment: binary_crossentropy, stars: mse}, class_weight = {pos: 2}"));
+  assert_non_null(
+      strstr(small_diagnostics(&s), "class_weight for 'pos', but model 'net' has no such output"));
+  small_model_end(&s);
+}
+
+// Targets first, then weights, for outputs whose loss takes them.
+static void weights_are_inputs_when_asked_for(void **state) {
+  (void)state;
+  small_model s;
+  begin_two(&s);
+  train_config *c =
+      small_train(&s, "loss = {sentiment: binary_crossentropy, stars: mse}, sample_weight = true");
+  assert_non_null(c);
+  program_inputs *inputs = program_inputs_of(s.m);
+  assert_int_equal(inputs->list.len, 5);
+  for (size_t k = 3; k < 5; k++) {
+    assert_int_equal(inputs->list.data[k].role, INPUT_WEIGHT);
+    assert_int_equal(inputs->list.data[k].model_output, k - 3);
+    assert_int_equal(inputs->list.data[k].shape.rank, 1);
+  }
+  program_inputs_free(inputs);
+  train_config_free(c);
+  small_model_end(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(defaults_are_keras),     cmocka_unit_test(all_settings_are_read),
       cmocka_unit_test(unknown_names_are_told), cmocka_unit_test(a_loss_is_needed_and_proposed),
       cmocka_unit_test(losses_must_fit),        cmocka_unit_test(targets_follow_losses),
+      cmocka_unit_test(weights_of_classes),     cmocka_unit_test(weights_are_inputs_when_asked_for),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

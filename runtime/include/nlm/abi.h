@@ -43,7 +43,15 @@ enum nlm_abi_expr_op {
   F(I64, int64_t, extent) /* expression */
 
 enum nlm_abi_elem { NLM_REAL, NLM_INT32 };
-enum nlm_abi_role { NLM_ROLE_IDS, NLM_ROLE_REAL, NLM_ROLE_TARGET_INT, NLM_ROLE_TARGET_REAL, NLM_ROLE_OUTPUT };
+// WEIGHT: reals, one for each row of an output or each of its steps, that its loss is multiplied by.
+enum nlm_abi_role {
+  NLM_ROLE_IDS,
+  NLM_ROLE_REAL,
+  NLM_ROLE_TARGET_INT,
+  NLM_ROLE_TARGET_REAL,
+  NLM_ROLE_OUTPUT,
+  NLM_ROLE_WEIGHT
+};
 #define NLM_ABI_TENSOR_FIELDS(F)                                                                             \
   F(PTR, const char *, name)                                                                                 \
   F(I64, int64_t, role)                                                                                      \
@@ -51,7 +59,7 @@ enum nlm_abi_role { NLM_ROLE_IDS, NLM_ROLE_REAL, NLM_ROLE_TARGET_INT, NLM_ROLE_T
   F(I64, int64_t, rank)                                                                                      \
   F(PTR, const int64_t *, dims) /* [rank] expressions */                                                     \
   F(I64, int64_t, masked)       /* outputs: programs also give its mask, int32 [B, T] */                     \
-  F(I64, int64_t, output)       /* targets: which output; probes: the output that it is; else -1 */
+  F(I64, int64_t, output)       /* targets, weights: which output; probes: the output that it is; else -1 */
 
 #define NLM_ABI_PARAM_FIELDS(F)                                                                              \
   F(PTR, const char *, name)                                                                                 \
@@ -131,7 +139,7 @@ typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 
   F(PTR, const struct nlm_abi_dim *, dims)                                                                   \
   F(I64, int64_t, n_extents)                                                                                 \
   F(PTR, const struct nlm_abi_extent *, extents)                                                             \
-  F(I64, int64_t, n_inputs) /* targets included, after the inputs */                                         \
+  F(I64, int64_t, n_inputs) /* targets and weights included, in this order after the inputs */               \
   F(PTR, const struct nlm_abi_tensor *, inputs)                                                              \
   F(I64, int64_t, n_outputs)                                                                                 \
   F(PTR, const struct nlm_abi_tensor *, outputs)                                                             \
