@@ -140,8 +140,9 @@ static void literals_print_as_they_are_written(void **state) {
   }
   assert_int_equal(value_parse_literal(a, "True")->boolean, true);
   assert_int_equal(value_parse_literal(a, "20_000")->integer, 20000);
-  static const char *const wrong[] = {"",       "[1", "1 2", "\"a", "\"\\q\"", "12x",
-                                      "{1: 2}", "-",  "f(",  "[,]", "@"};
+  assert_string_equal(value_parse_literal(a, "{1: 2}")->keys[0], "1");
+  static const char *const wrong[] = {"",      "[1", "1 2", "\"a", "\"\\q\"", "12x",
+                                      "{1 2}", "-",  "f(",  "[,]", "@"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
     assert_null(value_parse_literal(a, wrong[i]));
   char deep[5000];
