@@ -21,7 +21,8 @@ static LLVMTypeRef slot_type(emitter *e, slot_kind kind) {
 #define NAME_OF(kind, type, name) #name,
 #define ABI_STRUCTS(S)                                                                                       \
   S(EXPR)                                                                                                    \
-  S(DIM) S(EXTENT) S(TENSOR) S(PARAM) S(BUFFER) S(KERNEL) S(GRADIENT) S(ASSIGNMENT) S(PROGRAM) S(MODEL)
+  S(DIM)                                                                                                     \
+  S(EXTENT) S(TENSOR) S(PARAM) S(BUFFER) S(KERNEL) S(GRADIENT) S(ASSIGNMENT) S(STATE) S(PROGRAM) S(MODEL)
 #define STRUCT_TABLES(S)                                                                                     \
   static const slot_kind S##_slots[] = {NLM_ABI_##S##_FIELDS(SLOT_OF)};                                      \
   static const char *const S##_names[] = {NLM_ABI_##S##_FIELDS(NAME_OF)};
@@ -156,7 +157,8 @@ static LLVMValueRef input_rows(tables *t) {
                               [INPUT_REAL] = NLM_ROLE_REAL,
                               [INPUT_TARGET_INT] = NLM_ROLE_TARGET_INT,
                               [INPUT_TARGET_REAL] = NLM_ROLE_TARGET_REAL,
-                              [INPUT_WEIGHT] = NLM_ROLE_WEIGHT};
+                              [INPUT_WEIGHT] = NLM_ROLE_WEIGHT,
+                              [INPUT_STATE] = NLM_ROLE_STATE};
   const program_inputs *in = t->from->inputs;
   LLVMValueRef *rows = ARENA_ARRAY(t->mem, LLVMValueRef, in->list.len + 1);
   for (size_t k = 0; k < in->list.len; k++) {
@@ -409,13 +411,29 @@ static LLVMValueRef assignment_rows(tables *t, const schedule *s, size_t *count)
   return table(t->e, rows, *count);
 }
 
+static LLVMValueRef state_rows(tables *t, const schedule *s, size_t *count) {
+  const program *p = s->program;
+  LLVMValueRef *rows = ARENA_ARRAY(t->mem, LLVMValueRef, p->roots.len + 1);
+  *count = 0;
+  for (size_t k = 0; k < p->roots.len; k++) {
+    const program_root *root = &p->roots.data[k];
+    if (root->role != ROOT_STATE)
+      continue;
+    row r = row_begin(t->e, (abi_struct)STRUCT_OF(STATE));
+    row_set(&r, "input", const_i64(t->e, root->index));
+    row_set(&r, "buffer", const_i64(t->e, slot_of(s, root->value)));
+    rows[(*count)++] = row_end(t->e, &r);
+  }
+  return table(t->e, rows, *count);
+}
+
 static LLVMValueRef program_row(tables *t, const entry_code *p) {
   static const int kinds[] = {[PROGRAM_INFER] = NLM_INFER,
                               [PROGRAM_EVALUATE] = NLM_EVALUATE,
                               [PROGRAM_GRAD] = NLM_GRAD,
                               [PROGRAM_PROBE] = NLM_PROBE};
   emitter *e = t->e;
-  size_t n_buffers, n_gradients, n_assignments;
+  size_t n_buffers, n_gradients, n_assignments, n_states;
   row r = row_begin(e, (abi_struct)STRUCT_OF(PROGRAM));
   row_set(&r, "kind", const_i64(e, kinds[p->s->program->kind]));
   row_set(&r, "entry", p->entry);
@@ -427,6 +445,8 @@ static LLVMValueRef program_row(tables *t, const entry_code *p) {
   row_set(&r, "n_gradients", const_i64(e, (int64_t)n_gradients));
   row_set(&r, "assignments", assignment_rows(t, p->s, &n_assignments));
   row_set(&r, "n_assignments", const_i64(e, (int64_t)n_assignments));
+  row_set(&r, "states", state_rows(t, p->s, &n_states));
+  row_set(&r, "n_states", const_i64(e, (int64_t)n_states));
   return row_end(e, &r);
 }
 

@@ -17,6 +17,23 @@ static bool is_trainable(const layer *l) {
   return true;
 }
 
+bool call_carry(layer_call *call, shape s) {
+  enum { MOST = 64 };
+  const model *m = call->model;
+  application *app = call->app;
+  if (!call->first || (m->inputs.len && s.d[0] != m->inputs.data[0]->shape.d[0])) {
+    diag *d = call_error(call, "%s with stateful = true must be applied once, and to the rows of the batch",
+                         call->layer->def->name);
+    diag_help(d, "its states belong to the rows of the batch, from one batch to the next");
+    return false;
+  }
+  if (!app->carried)
+    app->carried = ARENA_ARRAY(m->unit->mem, shape, MOST);
+  INVARIANT(app->n_carried < MOST);
+  app->carried[app->n_carried++] = s;
+  return true;
+}
+
 weight *call_weight(layer_call *call, const char *local, shape s, initializer init) {
   layer *l = call->layer;
   model *m = call->model;

@@ -120,6 +120,10 @@ const value *call_argument(const application *app, const char *name);
 // A wrapper applies its child: builds the child on these inputs and records the application in app->inner.
 // NULL after an error was reported.
 application *call_child(layer_call *call, layer *child, tensor *const *inputs, int n_inputs);
+// Declares that this application keeps a state of this shape, (batch, ...), from one run of the program to
+// the next: lower_carried and lower_carry. False after an error: such a layer is applied once, on the batch
+// itself.
+bool call_carry(layer_call *call, shape s);
 // A tensor between a wrapper and its child.
 tensor *call_inner_tensor(layer_call *call, shape s, tensor_type type);
 void call_warn_destroyed(layer_call *call, const tensor *masked);

@@ -51,6 +51,23 @@ void lower_assign(lowering *lw, const layer *l, const char *local, node *next) {
     program_add_root(lw->program, ROOT_ASSIGN, (int)param->i[0], next);
 }
 
+static int state_input(const lowering *lw, const application *app, int k) {
+  const program_inputs *inputs = lw->program->inputs;
+  for (size_t i = 0; i < inputs->list.len; i++)
+    if (inputs->list.data[i].carrier == app && inputs->list.data[i].carried == k)
+      return (int)i;
+  ICE("layer '%s' carries no state %d", app->layer->name, k);
+}
+
+node *lower_carried(lowering *lw, const application *app, int k) {
+  return g_input(lw->g, state_input(lw, app, k), REAL, app->carried[k]);
+}
+
+void lower_carry(lowering *lw, const application *app, int k, node *next) {
+  INVARIANT(shape_equal(&next->shape, &app->carried[k]));
+  program_add_root(lw->program, ROOT_STATE, state_input(lw, app, k), next);
+}
+
 lowered lowered_dense_value(node *data) {
   return (lowered){.data = data, .layout = LAYOUT_DENSE};
 }

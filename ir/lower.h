@@ -70,6 +70,9 @@ node *lower_nonzero_ids(lowering *lw, const tensor *ids);
 node *lower_given(lowering *lw, const application *app, node **weights, int *input);
 // The PACK node for a tensor's mask (MASK_NONE: the dense packing of its axis 1). One per mask value.
 node *lower_pack(lowering *lw, const tensor *t);
+// States that an application carries from run to run (call_carry): as they are now, and as they will be.
+node *lower_carried(lowering *lw, const application *app, int k);
+void lower_carry(lowering *lw, const application *app, int k, node *next);
 lowered lowered_dense_value(node *data);
 lowered lowered_row_value(node *data, row_layout layout, node *pack, fill_kind kind, node *fill);
 
@@ -112,6 +115,7 @@ typedef enum {
   ROOT_TOUCH,  // index: weight; INT [D]: rows about to be read (only in PROGRAM_GRAD, before any gather)
   ROOT_PROBE,  // index: tensor id; any layer's output for `predict --layer`
   ROOT_ASSIGN, // index: weight, not trainable; its value after the step, of its shape
+  ROOT_STATE,  // index: program input of role INPUT_STATE; its value for the next run
 } root_role;
 
 typedef struct program_root {
@@ -120,8 +124,16 @@ typedef struct program_root {
   node *value;
 } program_root;
 
-// INPUT_WEIGHT: REAL, the loss of each row or step is multiplied by it.
-typedef enum { INPUT_IDS, INPUT_REAL, INPUT_TARGET_INT, INPUT_TARGET_REAL, INPUT_WEIGHT } program_input_role;
+// INPUT_WEIGHT: REAL, the loss of each row or step is multiplied by it. INPUT_STATE: REAL, what ROOT_STATE of
+// the run before gave, at first zeros.
+typedef enum {
+  INPUT_IDS,
+  INPUT_REAL,
+  INPUT_TARGET_INT,
+  INPUT_TARGET_REAL,
+  INPUT_WEIGHT,
+  INPUT_STATE
+} program_input_role;
 
 // One tensor the caller hands to compiled programs; the same list serves all programs of a model.
 typedef struct program_input {
@@ -130,8 +142,10 @@ typedef struct program_input {
   shape shape;                 // [batch, ...]
   const application *pipeline; // the text or category layer that makes it in the runtime, or NULL
   bool weights;                // the numbers that belong to the ids, which are the input before
-  int model_input;             // index in model.inputs, or -1 for targets and weights of rows
-  int model_output;            // for targets and weights of rows, else -1
+  const application *carrier;  // of a state, its number `carried` there; else NULL
+  int carried;
+  int model_input;  // index in model.inputs, or -1 for targets, weights of rows and states
+  int model_output; // for targets and weights of rows, else -1
 } program_input;
 
 typedef struct program_inputs {
@@ -152,7 +166,7 @@ typedef struct program {
 bool application_is_pipeline(const application *app);
 // Inputs of pipelines become the ids (and weights) these make, in order of model inputs and applications;
 // then targets in order of outputs, for those with a loss in model.training, then weights of rows for those
-// whose loss takes some. In the unit's arena (list memory: program_inputs_free).
+// whose loss takes some, then states. In the unit's arena (list memory: program_inputs_free).
 program_inputs *program_inputs_of(const model *m);
 void program_inputs_free(program_inputs *inputs);
 // Lowers a model. Roots: INFER outputs (each followed by its mask when it is a masked sequence); EVALUATE the

@@ -97,6 +97,21 @@ static void add_weight(program_inputs *list, const model *m, int output) {
   vec_push(&list->list, p);
 }
 
+static void add_states(program_inputs *list, const model *m, const application *app) {
+  for (int k = 0; k < app->n_carried; k++) {
+    program_input p = {.name = arena_printf(m->unit->mem, "%s/state_%d", app->layer->name, k),
+                       .role = INPUT_STATE,
+                       .shape = app->carried[k],
+                       .carrier = app,
+                       .carried = k,
+                       .model_input = -1,
+                       .model_output = -1};
+    vec_push(&list->list, p);
+  }
+  for (int k = 0; k < app->n_inner; k++)
+    add_states(list, m, app->inner[k]);
+}
+
 program_inputs *program_inputs_of(const model *m) {
   program_inputs *list = ARENA_NEW(m->unit->mem, program_inputs);
   for (size_t i = 0; i < m->inputs.len; i++) {
@@ -118,6 +133,8 @@ program_inputs *program_inputs_of(const model *m) {
   for (size_t k = 0; m->training && k < m->outputs.len; k++)
     if (train_output_is_weighted(m->training, k))
       add_weight(list, m, (int)k);
+  for (size_t i = 0; i < m->applications.len; i++)
+    add_states(list, m, m->applications.data[i]);
   return list;
 }
 

@@ -130,6 +130,18 @@ tensor *model_poison(model *m, span at) {
   return t;
 }
 
+bool model_is_stateful(const model *m) {
+  for (size_t i = 0; i < m->applications.len; i++) {
+    const application *app = m->applications.data[i];
+    bool inner = false;
+    for (int k = 0; k < app->n_inner; k++)
+      inner |= app->inner[k]->n_carried > 0;
+    if (app->n_carried || inner)
+      return true;
+  }
+  return false;
+}
+
 bool tensor_is_poison(const tensor *t) {
   return t->shape.rank < 0;
 }

@@ -144,7 +144,9 @@ struct application {
   value **call_values; // tensors are VALUE_OBJECT with object = tensor *
   int n_call;
   span at;
-  int order;             // position in model.applications; -1 for an application inside a wrapper or cell
+  int order;      // position in model.applications; -1 for an application inside a wrapper or cell
+  shape *carried; // states that stand between this call and the next one of the program (batch, ...)
+  int n_carried;
   application *inner[2]; // a wrapper's applications of its children, not in model.applications
   int n_inner;
 };
@@ -236,6 +238,7 @@ tensor *model_apply_function(model *m, const char *name, const value *call, tens
 // A tensor that silences whatever uses it; for places where an error was already reported.
 tensor *model_poison(model *m, span at);
 bool tensor_is_poison(const tensor *t);
+bool model_is_stateful(const model *m);                         // some application has carried states
 int64_t layer_param_count(const layer *l, bool trainable_only); // its children's included
 const char *tensor_type_name(tensor_type t);
 

@@ -341,6 +341,11 @@ static void bind_all(binder *b, value *const *v) {
   c->validation_split = v[VALIDATION_SPLIT]->number;
   c->has_seed = v[SEED]->kind == VALUE_INT;
   c->seed = v[SEED]->integer;
+  if (c->shuffle && model_is_stateful(b->m))
+    diag_help(diag_warning(b->d, b->m->train->at,
+                           "model '%s' keeps states from batch to batch, but its rows are shuffled",
+                           b->m->name),
+              "write shuffle = false");
   check_losses(b);
   check_metrics(b);
 }

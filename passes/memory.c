@@ -105,7 +105,8 @@ static void widen_over_partners(schedule *s) {
 }
 
 static bool read_after_run(root_role role) {
-  return role == ROOT_GRAD || role == ROOT_GRAD_IDS || role == ROOT_GRAD_ROWS || role == ROOT_ASSIGN;
+  return role == ROOT_GRAD || role == ROOT_GRAD_IDS || role == ROOT_GRAD_ROWS || role == ROOT_ASSIGN ||
+         role == ROOT_STATE;
 }
 
 static void keep_results(const program *p, schedule *s) {

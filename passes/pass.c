@@ -42,7 +42,7 @@ static bool is_disabled(const pipeline_options *options, const pass *p) {
 }
 
 static const char *const role_names[] = {"output",        "mask",  "loss",  "gradient", "gradient_ids",
-                                         "gradient_rows", "touch", "probe", "assign"};
+                                         "gradient_rows", "touch", "probe", "assign",   "state"};
 
 static size_t named_roots(const compilation *c, node ***values, const char ***names) {
   const program *p = c->program;

@@ -28,7 +28,7 @@ static void separate_roots(program *p) {
   for (size_t k = 0; k < p->roots.len; k++) {
     program_root *r = &p->roots.data[k];
     node *base = root_base(r->value);
-    bool outlives = r->role == ROOT_GRAD || r->role == ROOT_ASSIGN;
+    bool outlives = r->role == ROOT_GRAD || r->role == ROOT_ASSIGN || r->role == ROOT_STATE;
     if ((wants_own_memory(r->role) && (has_foreign_memory(base) || is_taken(p, k, base))) ||
         (outlives && has_foreign_memory(base)))
       r->value = g_unary(p->g, OP_COPY, r->value);

@@ -1,4 +1,5 @@
 #include "runtime/model.h"
+#include "runtime/session.h"
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,4 +156,8 @@ nlm_status model_allocate_params(loaded_model *m) {
   m->params = params;
   m->image = NULL;
   return NLM_OK;
+}
+
+int64_t model_batch_size(const loaded_model *m, int64_t usual) {
+  return m->training && session_is_stateful(m->abi) ? m->training->batch_size : usual;
 }

@@ -114,6 +114,8 @@ typedef enum {
 nlm_status model_load_weights(loaded_model *m, const char *path, weights_use use, strbuf *error);
 // Vocabularies and class names alone, where the file holds them.
 nlm_status model_take_metadata(loaded_model *m, const weights_file *file, strbuf *error);
+// The batch size of a train block for a model that keeps states from batch to batch, else `usual`.
+int64_t model_batch_size(const loaded_model *m, int64_t usual);
 // Where commands look when no file is named: `<model>.safetensors` if that exists, else NULL (inside the
 // executable) if weights are there, else `<model>.safetensors`. In the model's memory.
 const char *model_default_weights(const loaded_model *m);

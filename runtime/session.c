@@ -130,9 +130,78 @@ static int64_t plan_programs(const struct nlm_abi_model *model, unsigned program
   return most;
 }
 
+// ---- states
+
+bool session_is_stateful(const struct nlm_abi_model *model) {
+  return model->n_inputs > 0 && model->inputs[model->n_inputs - 1].role == NLM_ROLE_STATE;
+}
+
+static size_t state_bytes(const struct nlm_abi_model *model, const struct nlm_abi_tensor *t,
+                          const int64_t *dims) {
+  return aligned((size_t)session_elements(model, t, dims) * (size_t)model->real_bytes);
+}
+
+static size_t all_state_bytes(const struct nlm_abi_model *model, const int64_t *dims) {
+  size_t bytes = 0;
+  for (int64_t k = 0; k < model->n_inputs; k++)
+    if (model->inputs[k].role == NLM_ROLE_STATE)
+      bytes += state_bytes(model, &model->inputs[k], dims);
+  return bytes;
+}
+
+void session_reset_states(session *s) {
+  s->state_batch = 0;
+}
+
+static bool begin_states(session *s, int64_t batch) {
+  size_t bytes = all_state_bytes(s->model, s->dims);
+  if (bytes > s->states_capacity) {
+    if (s->states && !s->owns_states)
+      return false;
+    free(s->states);
+    s->states = aligned_alloc(64, bytes);
+    s->owns_states = true;
+    s->states_capacity = s->states ? bytes : 0;
+    if (!s->states)
+      return false;
+  }
+  memset(s->states, 0, bytes);
+  s->state_batch = batch;
+  return true;
+}
+
+bool session_feed_states(session *s, void **inputs, int64_t *rows) {
+  const struct nlm_abi_model *m = s->model;
+  if (!session_is_stateful(m))
+    return true;
+  int64_t batch = session_expression(m, m->inputs[m->n_inputs - 1].dims[0], s->dims, false);
+  *rows = s->state_batch;
+  if (s->state_batch ? s->state_batch != batch : !begin_states(s, batch))
+    return false;
+  size_t at = 0;
+  for (int64_t k = 0; k < m->n_inputs; k++) {
+    if (m->inputs[k].role != NLM_ROLE_STATE)
+      continue;
+    inputs[k] = s->states + at;
+    at += state_bytes(m, &m->inputs[k], s->dims);
+  }
+  return true;
+}
+
+static void keep_states(session *s, const struct nlm_abi_program *p) {
+  for (int64_t k = 0; k < p->n_states; k++) {
+    const struct nlm_abi_state *t = &p->states[k];
+    size_t bytes = (size_t)session_elements(s->model, &s->model->inputs[t->input], s->dims) *
+                   (size_t)s->model->real_bytes;
+    memcpy(s->frame.inputs[t->input], s->frame.workspace + s->frame.offsets[t->buffer], bytes);
+  }
+}
+
+// ---- plans
+
 int64_t session_workspace_bytes(const struct nlm_abi_model *model, unsigned programs, const int64_t *dims) {
   int64_t bytes = plan_programs(model, programs, dims, NULL);
-  return bytes < 0 ? bytes : (int64_t)aligned((size_t)bytes) + 64;
+  return bytes < 0 ? bytes : (int64_t)(aligned((size_t)bytes) + all_state_bytes(model, dims)) + 64;
 }
 
 bool session_fits(const session *s, unsigned programs, const int64_t *dims) {
@@ -151,8 +220,12 @@ bool session_plan(session *s, unsigned programs, const int64_t *dims, void *work
     return false;
   needed += 64;
   if (workspace) {
-    if (bytes < (size_t)needed)
+    size_t states = all_state_bytes(s->model, dims), before = aligned((size_t)needed - 64);
+    if (bytes < before + states + 64)
       return false;
+    s->states = (char *)workspace + before;
+    s->states_capacity = states;
+    s->state_batch = 0;
   } else {
     if (needed > s->workspace_bytes || !s->own_workspace) {
       free(s->own_workspace);
@@ -204,6 +277,8 @@ bool session_init(session *s, const struct nlm_abi_model *model, void *memory) {
 
 void session_destroy(session *s) {
   free(s->own_workspace);
+  if (s->owns_states)
+    free(s->states);
   if (!s->borrowed)
     free(s->memory);
   *s = (session){0};
@@ -222,8 +297,10 @@ int64_t session_run(session *s, int64_t kind) {
   s->frame.context = s;
   s->frame.offsets = s->offsets[kind];
   int64_t status = p->entry(&s->frame);
-  if (status == NLM_STATUS_OK)
+  if (status == NLM_STATUS_OK) {
     assign_parameters(s, p);
+    keep_states(s, p);
+  }
   return status;
 }
 

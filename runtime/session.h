@@ -26,6 +26,12 @@ typedef struct session {
   void *touch_context;
   void *memory; // one block behind all of the above
   bool borrowed;
+  // What a run leaves for the next one, input after input, each 64-byte aligned: for state_batch rows; 0: the
+  // next run begins with zeros.
+  char *states;
+  size_t states_capacity;
+  bool owns_states;
+  int64_t state_batch;
 } session;
 
 // Bytes that session_init needs for its tables (multiple of 64).
@@ -50,8 +56,8 @@ int64_t session_elements(const struct nlm_abi_model *model, const struct nlm_abi
 // and nothing may be computed. Then `text` (n bytes; NULL: not wanted) says so.
 bool session_is_too_short(const struct nlm_abi_model *model, const int64_t *dims, char *text, size_t n);
 
-// Workspace bytes for a set of programs (bits 1 << kind) at these dimensions; below 0 when it is out of range
-// or cannot be counted, as memory_plan says.
+// Workspace bytes, states included, for a set of programs (bits 1 << kind) at these dimensions; below 0 when
+// it is out of range or cannot be counted, as memory_plan says.
 int64_t session_workspace_bytes(const struct nlm_abi_model *model, unsigned programs, const int64_t *dims);
 // Lays out the workspace of a set of programs for dimensions up to these, in `workspace` (64-byte aligned,
 // bytes large), or in memory of its own when NULL; smaller dimensions then need no new layout. False: no
@@ -63,6 +69,14 @@ bool session_fits(const session *s, unsigned programs, const int64_t *dims);
 // Runs a program with frame and dims as set; returns its status code (nlm_abi_status). When a NLM_GRAD run is
 // done, the parameters that it assigns (moving averages) have their new values.
 int64_t session_run(session *s, int64_t kind);
+
+// Whether the model keeps states from one run to the next (layers with stateful = true).
+bool session_is_stateful(const struct nlm_abi_model *model);
+// To be called when dims are set, before session_run: places the states in `inputs` ([n_inputs], as frames
+// take them). A model without any needs none of this. False: the rows are not as many as in the run before,
+// *rows, or (*rows 0) there is no memory.
+bool session_feed_states(session *s, void **inputs, int64_t *rows);
+void session_reset_states(session *s); // the next run begins with zeros
 
 // A gradient after a NLM_GRAD run: rows == -1 for a dense one.
 typedef struct gradient_view {

@@ -137,9 +137,10 @@ static void lower(lowering *lw, const application *app) {
   int state_output = mode ? 1 : 2;
   for (int k = 0; k < 2; k++) {
     graph_set_label(g, app->layer->children[k]->name);
-    node *const *from = initial ? initial + k * n_states : NULL;
+    node *const *from = initial ? initial + k * n_states : recurrent_carried(lw, app->inner[k]);
     recurrence r = recurrence_run(lw, app->inner[k], x, pack, k == BACKWARD, from);
-    y[k] = sequences ? r.outputs : recurrence_last(lw, &r, pack, initial != NULL);
+    recurrent_carry(lw, app->inner[k], &r);
+    y[k] = sequences ? r.outputs : recurrence_last(lw, &r, pack, from != NULL);
     for (int i = 0; with_states && i < recurrent_state_count(app->layer->children[k]); i++)
       lower_set_output(lw, app, state_output++, lowered_dense_value(r.states[i]));
   }

@@ -117,6 +117,18 @@ node *recurrence_last(lowering *lw, const recurrence *r, node *pack, bool has_in
   return g_select(g, g_broadcast(g, empty, last->shape, rows), zeros(g, last->shape), last);
 }
 
+node **recurrent_carried(lowering *lw, const application *app) {
+  node **states = ARENA_ARRAY(lw->g->mem, node *, app->n_carried + 1);
+  for (int k = 0; k < app->n_carried; k++)
+    states[k] = lower_carried(lw, app, k);
+  return app->n_carried ? states : NULL;
+}
+
+void recurrent_carry(lowering *lw, const application *app, const recurrence *r) {
+  for (int k = 0; k < app->n_carried; k++)
+    lower_carry(lw, app, k, r->states[k]);
+}
+
 node **recurrent_initial(lowering *lw, const application *app, int count) {
   const value *v = call_argument(app, "initial_state");
   if (!v || v->kind == VALUE_NONE)

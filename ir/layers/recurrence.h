@@ -14,7 +14,11 @@ extern const char *const recurrent_call_args[];
        .kinds = ARG_BOOL,                                                                                    \
        .default_text = "false",                                                                              \
        .doc = "from the last step to the first"},                                                            \
-      {.name = "stateful", .kinds = ARG_BOOL, .default_text = "false", .doc = "only false is supported"}, {  \
+      {.name = "stateful",                                                                                   \
+       .kinds = ARG_BOOL,                                                                                    \
+       .default_text = "false",                                                                              \
+       .doc = "begins where the batch before ended, row by row"},                                            \
+  {                                                                                                          \
     .name = "unroll", .kinds = ARG_BOOL, .default_text = "false", .doc = "accepted; changes no result"       \
   }
 
@@ -44,6 +48,9 @@ node *recurrence_last(lowering *lw, const recurrence *r, node *pack, bool has_in
 bool recurrent_check_initial(layer_call *call, layer *const *layers, int n_layers);
 // Its `count` tensors, lowered; NULL if there is none.
 node **recurrent_initial(lowering *lw, const application *app, int count);
+// The states of the batch before, and what the next one will begin with; NULL, and nothing, unless stateful.
+node **recurrent_carried(lowering *lw, const application *app);
+void recurrent_carry(lowering *lw, const application *app, const recurrence *r);
 
 // ---- shared
 // Mask of inverted dropout: 0 with probability `rate`, else 1 / (1 - rate). `rows`: logical row numbers or

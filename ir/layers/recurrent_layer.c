@@ -3,19 +3,7 @@
 
 const char *const recurrent_call_args[] = {"initial_state", NULL};
 
-static bool refuse_stateful(layer *l) {
-  if (!layer_arg_bool(l, "stateful"))
-    return true;
-  diag *d = layer_error(l, "stateful",
-                        "%s: stateful = true is not supported; every call begins with its own states",
-                        l->def->name);
-  diag_help(d, "return_state = true and initial_state = [...] carry states from one call to the next");
-  return false;
-}
-
 bool recurrent_check(layer *l) {
-  if (!refuse_stateful(l))
-    return false;
   const layer *cell = recurrent_cell(l);
   if (cell_state_count(cell) <= MAX_CELL_STATES)
     return true;
@@ -111,11 +99,27 @@ static bool build_cell(layer_call *call) {
   return cell_build(call, recurrent_cell(l), cell_input(call, x));
 }
 
+// Keras lets initial_state win over the states that were kept; here it is one or the other.
+static bool carry_states(layer_call *call) {
+  const layer *l = call->layer, *cell = recurrent_cell(l);
+  if (!layer_arg_bool(l, "stateful"))
+    return true;
+  const value *initial = call_argument(call->app, "initial_state");
+  if (initial && initial->kind != VALUE_NONE) {
+    call_error(call, "%s: either initial_state or stateful = true, not both", l->def->name);
+    return false;
+  }
+  for (int k = 0; k < cell_state_count(cell); k++)
+    if (!call_carry(call, with_leading_dims(call->inputs[0], 1, cell_state_shape(cell, k))))
+      return false;
+  return true;
+}
+
 bool recurrent_build(layer_call *call) {
   layer *l = call->layer;
   const tensor *x = call->inputs[0];
   if (!call_expect_numbers(call, x) || !call_expect_rank(call, x, 3, 3, "(batch, time, features)") ||
-      !build_cell(call) || !recurrent_check_initial(call, &l, 1))
+      !build_cell(call) || !recurrent_check_initial(call, &l, 1) || !carry_states(call))
     return false;
   bool sequences = layer_arg_bool(l, "return_sequences");
   tensor *y =
@@ -148,6 +152,8 @@ static lowered reversed_sequence(lowering *lw, const application *app, node *con
   node *pack = g_pack(g, mask ? g_reverse(g, mask, 1) : NULL, t->shape.d[0], t->shape.d[1]);
   node *rows = lower_to_pack(lw, lowered_dense_value(x), pack, LAYOUT_TM);
   recurrence r = recurrence_run(lw, app, rows, pack, false, initial);
+  if (!layer_arg_bool(app->layer, "return_state"))
+    recurrent_carry(lw, app, &r);
   lowered y = lowered_row_value(r.outputs, LAYOUT_TM, pack, mask ? masked_fill(app->layer) : FILL_NONE, NULL);
   return mask ? lowered_dense_value(lower_to_dense(lw, y, app->outputs[0])) : y;
 }
@@ -158,6 +164,8 @@ void recurrent_lower(lowering *lw, const application *app) {
   bool sequences = layer_arg_bool(l, "return_sequences"), backwards = layer_arg_bool(l, "go_backwards");
   bool with_states = layer_arg_bool(l, "return_state");
   node *const *initial = recurrent_initial(lw, app, recurrent_state_count(l));
+  if (!initial)
+    initial = recurrent_carried(lw, app);
   if (sequences && backwards)
     lower_set_output(lw, app, 0, reversed_sequence(lw, app, initial));
   if (sequences && backwards && !with_states)
@@ -166,6 +174,7 @@ void recurrent_lower(lowering *lw, const application *app) {
   node *pack = lower_pack(lw, t);
   node *x = real_input(lw, lower_to_pack(lw, in, pack, LAYOUT_TM));
   recurrence r = recurrence_run(lw, app, x, pack, backwards, initial);
+  recurrent_carry(lw, app, &r);
   if (sequences && !backwards)
     lower_set_output(lw, app, 0, lowered_row_value(r.outputs, LAYOUT_TM, pack, masked_fill(l), NULL));
   else if (!sequences)

@@ -97,7 +97,8 @@ void nlm_close(nlm_model *model) {
 // ---- tensors
 
 static bool is_target(const struct nlm_abi_tensor *t) {
-  return t->role == NLM_ROLE_TARGET_INT || t->role == NLM_ROLE_TARGET_REAL || t->role == NLM_ROLE_WEIGHT;
+  return t->role == NLM_ROLE_TARGET_INT || t->role == NLM_ROLE_TARGET_REAL || t->role == NLM_ROLE_WEIGHT ||
+         t->role == NLM_ROLE_STATE;
 }
 
 // Targets stand behind the inputs.

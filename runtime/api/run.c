@@ -5,11 +5,20 @@
 nlm_status context_run(nlm_context *c) {
   if (session_is_too_short(c->model->loaded.abi, c->session.dims, c->error, sizeof c->error))
     return NLM_ERROR_INPUT;
+  int64_t rows = 0;
+  if (!session_feed_states(&c->session, c->inputs, &rows))
+    return context_fail(c, NLM_ERROR_USAGE,
+                        "states of %lld rows were kept by the run before: call nlm_reset_states",
+                        (long long)rows);
   int64_t status = session_run(&c->session, NLM_INFER);
   if (status == NLM_STATUS_OK)
     return NLM_OK;
   describe_bad_id(&c->session, 0, c->error, sizeof c->error);
   return NLM_ERROR_INPUT;
+}
+
+void nlm_reset_states(nlm_context *context) {
+  session_reset_states(&context->session);
 }
 
 // ---- texts

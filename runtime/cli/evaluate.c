@@ -121,6 +121,8 @@ static bool measure(const evaluate_options *o, loaded_model *m, const data_reque
 static int run(evaluate_options *o, loaded_model *m, const data_request *request) {
   strbuf messages = {0}, error = {0};
   prepared_data data = {0};
+  if (!o->batch_size)
+    o->batch_size = model_batch_size(m, BATCH_SIZE);
   const char *weights = o->weights ? o->weights : model_default_weights(m);
   if (!m->training || !session_program(m->abi, NLM_EVALUATE))
     return cli_fail(m->abi, "the model has no train block, so it has no loss to measure");
@@ -139,7 +141,7 @@ static int run(evaluate_options *o, loaded_model *m, const data_request *request
 }
 
 int command_evaluate(int argc, char **argv, const struct nlm_abi_model *abi) {
-  evaluate_options o = {.batch_size = BATCH_SIZE, .threads = cli_default_threads()};
+  evaluate_options o = {.threads = cli_default_threads()};
   data_request request = {0};
   loaded_model m = {0};
   strbuf error = {0};

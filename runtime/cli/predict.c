@@ -148,7 +148,7 @@ static int run_dataset(prediction_run *r, const dataset *d) {
     return code;
   }
   size_t batch = (size_t)r->options->batch_size;
-  if (r->layer.kind == LAYER_PROBE && batch > PROBE_ROWS)
+  if (r->layer.kind == LAYER_PROBE && batch > PROBE_ROWS && !session_is_stateful(r->abi))
     batch = PROBE_ROWS;
   size_t *rows = xcalloc(d->rows, sizeof *rows);
   for (size_t k = 0; k < d->rows; k++)
@@ -261,13 +261,15 @@ static int load_weights(prediction_run *r) {
   return code;
 }
 
-static int open_run(prediction_run *r) {
+static int open_run(predict_options *o, prediction_run *r) {
   strbuf error = {0};
   if (model_open(&r->model, r->abi, &error)) {
     int code = cli_fail(r->abi, "%s", strbuf_text(&error));
     strbuf_free(&error);
     return code;
   }
+  if (!o->batch_size)
+    o->batch_size = model_batch_size(&r->model, BATCH_SIZE);
   if (r->options->layer)
     r->layer = choose_layer(&r->model, r->options->layer, &error);
   int code = error.len ? cli_fail(r->abi, "%s", strbuf_text(&error)) : load_weights(r);
@@ -327,11 +329,11 @@ static int check_options(const predict_options *o, const struct nlm_abi_model *m
 }
 
 int command_predict(int argc, char **argv, const struct nlm_abi_model *model) {
-  predict_options o = {.batch_size = 32, .threads = 1};
+  predict_options o = {.threads = 1};
   prediction_run r = {.options = &o, .abi = model};
   int code = parse(&o, argc, argv, model) ? check_options(&o, model) : EXIT_WRONG_USAGE;
   if (code == EXIT_DONE) {
-    code = open_run(&r);
+    code = open_run(&o, &r);
     if (code == EXIT_DONE)
       code = finish(&r, run_all(&r));
     close_run(&r);

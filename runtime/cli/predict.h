@@ -34,7 +34,7 @@ typedef struct layer_choice {
 } layer_choice;
 
 // Memory for the results of NLM_PROBE, whose rows are bounded by batches of PROBE_ROWS at most.
-enum { PROBE_ROWS = 8 };
+enum { PROBE_ROWS = 8, BATCH_SIZE = 32 };
 typedef struct layer_probes {
   void **list; // [n_probes], as frames take them
   size_t *bytes;

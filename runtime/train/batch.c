@@ -50,6 +50,8 @@ static bool find_column(batcher *b, const model_schema *schema, int64_t input, b
   }
   if (!targets)
     return true;
+  if (t->role == NLM_ROLE_STATE)
+    return true;
   if (t->role == NLM_ROLE_WEIGHT) {
     b->weights[t->output] = dataset_weights(b->data, t->name);
     return true;
@@ -325,6 +327,32 @@ static bool plan(const batcher *b, unsigned programs) {
   return fine;
 }
 
+static bool feed_states(batcher *b, strbuf *error) {
+  int64_t rows = 0;
+  if (session_feed_states(b->session, b->input_list, &rows))
+    return true;
+  if (rows)
+    strbuf_printf(error,
+                  "a batch of %zu rows after batches of %lld: states go from row to row of batches (stateful "
+                  "= true), so "
+                  "all of them must be of one size; choose a --batch-size that divides the number of rows",
+                  b->count, (long long)rows);
+  else
+    strbuf_puts(error, "there is not enough memory for the states of a batch");
+  return false;
+}
+
+bool batcher_divides(const batcher *b, size_t rows, size_t batch_size, strbuf *error) {
+  if (!session_is_stateful(b->model->abi) || rows < batch_size || rows % batch_size == 0)
+    return true;
+  strbuf_printf(error,
+                "%zu rows are no whole batches of %zu: states go from row to row of batches (stateful = "
+                "true), so all of "
+                "them must be of one size; choose a --batch-size that divides the number of rows",
+                rows, batch_size);
+  return false;
+}
+
 bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned programs, strbuf *error) {
   const struct nlm_abi_model *abi = b->model->abi;
   b->rows = rows;
@@ -344,6 +372,8 @@ bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned program
     b->output_list[k] = b->outputs[k].data;
     b->mask_list[k] = b->masks[k].data;
   }
+  if (fine && !feed_states(b, error))
+    return false;
   struct nlm_frame *f = &b->session->frame;
   f->inputs = b->input_list;
   f->outputs = b->output_list;

@@ -45,6 +45,9 @@ void batcher_weigh_classes(batcher *b, const double *const *tables);
 // Sets dimensions, inputs, outputs and workspace for a set of programs (bits 1 << kind); rows [count] stay
 // borrowed until the next load. False and a sentence: rows that do not go together, or no memory.
 bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned programs, strbuf *error);
+// Whether batches of this size leave no smaller one at the end, which a model with states would need; else a
+// sentence.
+bool batcher_divides(const batcher *b, size_t rows, size_t batch_size, strbuf *error);
 // "input 'words', row 12 (train.tsv:13), step 4: id 70000 is outside its table of 20000 rows" after
 // NLM_STATUS_ID_RANGE.
 void batcher_describe_status(const batcher *b, strbuf *out);

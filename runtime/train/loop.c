@@ -64,6 +64,7 @@ static bool train_epoch(trainer *t, int64_t epoch, strbuf *error) {
   size_t done = 0;
   shuffle(t, epoch);
   tally_reset(&t->tally);
+  session_reset_states(&t->session);
   progress_epoch(&t->progress, epoch, steps);
   while (done < steps && !t->host.stop) {
     size_t first = done * batch, count = n - first < batch ? n - first : batch;

@@ -92,6 +92,9 @@ int tally_direction(const tally *t, const char *log) {
 bool evaluate_rows(tally *t, batcher *b, const size_t *rows, size_t count, size_t batch_size,
                    struct profiler *profile, strbuf *error) {
   tally_reset(t);
+  session_reset_states(b->session);
+  if (!batcher_divides(b, count, batch_size, error))
+    return false;
   for (size_t first = 0; first < count; first += batch_size) {
     size_t n = count - first < batch_size ? count - first : batch_size;
     if (!batcher_load(b, rows + first, n, 1u << NLM_EVALUATE, error))

@@ -176,6 +176,10 @@ bool trainer_begin(trainer *t, train_rows training, train_rows validation, strbu
   bool append = t->host.append_logs;
   t->training = training;
   t->validation = validation;
+  if (!batcher_divides(training.batches, training.count, (size_t)t->settings.batch_size, error) ||
+      (validation.count &&
+       !batcher_divides(validation.batches, validation.count, (size_t)t->settings.batch_size, error)))
+    return false;
   t->order = number_rows(training);
   t->validation_order = number_rows(validation);
   if (!tally_init(&t->tally, t->model, "", error) ||

@@ -21,6 +21,7 @@ class Case:
     loss_weights: dict = dataclasses.field(default_factory=dict)
     sample_weights: dict = dataclasses.field(default_factory=dict)  # output name, or "" for all -> function of a generator
     class_weights: dict = dataclasses.field(default_factory=dict)  # output name -> list by class number, or "balanced"
+    stateful: bool = False  # forward takes a dict that holds states between batches, empty at the start of each epoch
     rows: int = ROWS
     batch_size: int = 8
     definitions: str = ""       # blocks and cells in front of the model

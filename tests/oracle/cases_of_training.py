@@ -64,5 +64,42 @@ def weight_cases():
          class_weights={"kind": [2, 1, 0.5], "good": "balanced"})
 
 
+def stateful_cases():
+    """States go on from batch to batch, row by row; gradients end at the border of a batch."""
+    for kind, masked in (("SimpleRNN", False), ("LSTM", True), ("GRU", True)):
+        prefix = {"SimpleRNN": "simple_rnn", "LSTM": "lstm", "GRU": "gru"}[kind]
+
+        def forward(p, x, memory, kind=kind, prefix=prefix, masked=masked):
+            mask = x["words"] != 0 if masked else None
+            h = recur(kind, p, prefix, p["embedding/embeddings"][x["words"]], mask, memory=memory)
+            return {"y": (dense(p, "dense", h), None)}
+
+        case(f"stateful_{prefix}" + ("_masked" if masked else ""), source=f"""
+  input words: int[time]
+  output y = words -> Embedding({WORDS}, {WIDTH}{", mask_zero = true" if masked else ""})
+    -> {kind}(4, stateful = true) -> Dense(2)""",
+             shapes={**table_shape("embedding", WORDS, WIDTH), **recurrence_shapes(kind, prefix, WIDTH, 4, {}),
+                     **dense_shapes("dense", 4, 2)},
+             inputs={"words": lambda rng, masked=masked: ids_of(rng, TIME, WORDS, masked)}, forward=forward,
+             losses={"y": "mse"}, stateful=True)
+
+    def both(p, x, memory):
+        f = recur("LSTM", p, "bidirectional/forward", x["x"], None, sequences=True, memory=memory)
+        b = recur("LSTM", p, "bidirectional/backward", x["x"], None, sequences=True, backwards=True, memory=memory)
+        h = torch.cat([f, b.flip(1)], dim=-1)
+        h = recur("GRU", p, "gru", h, None, memory=memory)
+        return {"y": (h, None)}
+
+    case("stateful_stack", source="""
+  input x: float[time, 3]
+  output y = x -> Bidirectional(LSTM(3, return_sequences = true, stateful = true)) -> GRU(2, stateful = true)""",
+         shapes={**recurrence_shapes("LSTM", "bidirectional/forward", 3, 3, {}),
+                 **recurrence_shapes("LSTM", "bidirectional/backward", 3, 3, {}),
+                 **recurrence_shapes("GRU", "gru", 6, 2, {})},
+         inputs={"x": lambda rng: rng.uniform(-1, 1, (ROWS, TIME, 3)).astype(np.float32).astype(np.float64)},
+         forward=both, losses={"y": "mse"}, stateful=True)
+
+
 def all_training_cases():
     weight_cases()
+    stateful_cases()

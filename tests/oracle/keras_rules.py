@@ -52,15 +52,17 @@ def gru_step(p, prefix, x, states, options):
 STEPS = {"SimpleRNN": (simple_rnn_step, 1), "LSTM": (lstm_step, 2), "GRU": (gru_step, 1)}
 
 
-def recur(kind, p, prefix, x, mask, sequences=False, backwards=False, zero_output=False, **options):
+def recur(kind, p, prefix, x, mask, sequences=False, backwards=False, zero_output=False, memory=None, **options):
     """(B, T, F) -> (B, U), the last valid output, or (B, T, U) in the order of processing.
 
     A masked step carries the states; its output repeats the last output (zeros before the first valid
-    step), or is zero with zero_output."""
+    step), or is zero with zero_output. `memory` (a dict) holds the states between batches, without their gradients."""
     step, state_count = STEPS[kind]
     rows, steps = x.shape[0], x.shape[1]
     units = p[prefix + "/recurrent_kernel"].shape[0]
     states = [x.new_zeros(rows, units) for _ in range(state_count)]
+    if memory is not None:
+        states = memory.get(prefix, states)
     last = x.new_zeros(rows, units)
     outputs = []
     for t in (reversed(range(steps)) if backwards else range(steps)):
@@ -73,6 +75,8 @@ def recur(kind, p, prefix, x, mask, sequences=False, backwards=False, zero_outpu
         states = [torch.where(valid, n, s) for n, s in zip(new, states)]
         last = torch.where(valid, new[0], last)
         outputs.append(torch.where(valid, new[0], torch.zeros_like(last)) if zero_output else last)
+    if memory is not None:
+        memory[prefix] = [s.detach() for s in states]
     return torch.stack(outputs, dim=1) if sequences else last
 
 

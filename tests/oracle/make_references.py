@@ -80,6 +80,8 @@ def source_of(case):
         lines.append("sample_weight = true")
     if case.class_weights:
         lines.append("class_weight = " + class_weight_text(case))
+    if case.stateful:
+        lines.append("shuffle = false")
     lines += [f"epochs     = {EPOCHS}", f"batch_size = {case.batch_size}"]
     body = "\n  ".join(lines)
     definitions = case.definitions.strip() + "\n\n" if case.definitions else ""
@@ -161,8 +163,14 @@ class Reference:
     def rows(self, rows):
         return {n: v[rows] for n, v in self.inputs.items()}
 
-    def outputs(self, weights, rows=slice(None), training=False):
+    def outputs(self, weights, rows=slice(None), training=False, memory=None):
         forward = self.case.training if training and self.case.training else self.case.forward
+        if self.case.stateful and memory is None:  # all rows, batch after batch
+            memory, starts = {}, range(0, self.case.rows, self.case.batch_size)
+            parts = [forward(weights, self.rows(slice(at, at + self.case.batch_size)), memory) for at in starts]
+            return {n: (torch.cat([p[n][0] for p in parts]), None) for n in parts[0]}
+        if self.case.stateful:
+            return forward(weights, self.rows(rows), memory)
         return forward(weights, self.rows(rows))
 
     def moved(self, weights, rows=slice(None)):
@@ -191,9 +199,9 @@ class Reference:
                                   self.weights_of(name, outputs[name][0], rows, training))
                    for name, loss in self.case.losses.items())
 
-    def gradients(self, weights, rows=slice(None)):
+    def gradients(self, weights, rows=slice(None), memory=None):
         leaves = {n: w.clone().requires_grad_(n not in self.case.frozen) for n, w in weights.items()}
-        loss = self.loss(self.outputs(leaves, rows, training=True), rows, training=True)
+        loss = self.loss(self.outputs(leaves, rows, training=True, memory={} if memory is None else memory), rows, training=True)
         trained = [n for n in leaves if n not in self.case.frozen]
         found = torch.autograd.grad(loss, [leaves[n] for n in trained], allow_unused=True)
         return {n: torch.zeros_like(leaves[n]) if g is None else g for n, g in zip(trained, found)}
@@ -201,11 +209,12 @@ class Reference:
     def trained(self, optimizer):
         weights, state, step = dict(self.weights), {}, 0
         for _ in range(EPOCHS):
+            memory = {}
             for start in range(0, self.case.rows, self.case.batch_size):
                 step += 1
                 rows = slice(start, min(start + self.case.batch_size, self.case.rows))
                 moved = self.moved(weights, rows)
-                OPTIMIZERS[optimizer](weights, self.gradients(weights, rows), state, RATE, step)
+                OPTIMIZERS[optimizer](weights, self.gradients(weights, rows, memory), state, RATE, step)
                 weights.update(moved)
         assert step == 30, step
         return weights

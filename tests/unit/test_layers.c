@@ -314,7 +314,6 @@ static void bad_arguments_are_named(void **state) {
        "Dense: kernel_initializer: unknown initializer 'glorot_unifrom'; did you mean 'glorot_uniform'?"},
       {"Dense(2, kernel_initializer = RandomUniform(minvl = 1))",
        "RandomUniform has no argument 'minvl'; did you mean 'minval'?"},
-      {"LSTM(2, stateful = true)", "LSTM: stateful = true is not supported"},
       {"TextVectorization(output_mode = tf_idf)",
        "TextVectorization: output_mode = tf_idf needs max_tokens or a vocabulary"},
       {"Dense(2, name = \"a/b\")", "Dense: a layer's name may not be empty or hold '/'"},

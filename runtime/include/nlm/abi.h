@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define NLM_ABI_VERSION 7
+#define NLM_ABI_VERSION 8
 #define NLM_ABI_MAGIC INT64_C(0x314c444d4d4c4e) // "NLMMDL1"
 
 #define NLM_UNIQUE_SCRATCH(n) (16 * (n) + 16384)
@@ -50,7 +50,8 @@ enum nlm_abi_role {
   NLM_ROLE_TARGET_INT,
   NLM_ROLE_TARGET_REAL,
   NLM_ROLE_OUTPUT,
-  NLM_ROLE_WEIGHT
+  NLM_ROLE_WEIGHT,
+  NLM_ROLE_STATE
 };
 #define NLM_ABI_TENSOR_FIELDS(F)                                                                             \
   F(PTR, const char *, name)                                                                                 \
@@ -109,6 +110,12 @@ enum nlm_abi_init {
   F(I64, int64_t, param)                                                                                     \
   F(I64, int64_t, buffer) /* workspace slot of its new value */
 
+// A state that a program leaves for the next run of any program: the runtime copies it when the program is
+// done.
+#define NLM_ABI_STATE_FIELDS(F)                                                                              \
+  F(I64, int64_t, input)  /* of role STATE, which reads it */                                                \
+  F(I64, int64_t, buffer) /* workspace slot of its new value */
+
 enum nlm_abi_program_kind { NLM_INFER, NLM_EVALUATE, NLM_GRAD, NLM_PROBE, NLM_PROGRAMS };
 struct nlm_frame;
 typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 when done
@@ -122,7 +129,9 @@ typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 
   F(I64, int64_t, n_gradients)                                                                               \
   F(PTR, const struct nlm_abi_gradient *, gradients)                                                         \
   F(I64, int64_t, n_assignments)                                                                             \
-  F(PTR, const struct nlm_abi_assignment *, assignments)
+  F(PTR, const struct nlm_abi_assignment *, assignments)                                                     \
+  F(I64, int64_t, n_states)                                                                                  \
+  F(PTR, const struct nlm_abi_state *, states)
 
 #define NLM_ABI_MODEL_FIELDS(F)                                                                              \
   F(I64, int64_t, magic)                                                                                     \
@@ -139,7 +148,7 @@ typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 
   F(PTR, const struct nlm_abi_dim *, dims)                                                                   \
   F(I64, int64_t, n_extents)                                                                                 \
   F(PTR, const struct nlm_abi_extent *, extents)                                                             \
-  F(I64, int64_t, n_inputs) /* targets and weights included, in this order after the inputs */               \
+  F(I64, int64_t, n_inputs) /* targets, weights and states included, in this order after the inputs */       \
   F(PTR, const struct nlm_abi_tensor *, inputs)                                                              \
   F(I64, int64_t, n_outputs)                                                                                 \
   F(PTR, const struct nlm_abi_tensor *, outputs)                                                             \
@@ -192,6 +201,7 @@ NLM_ABI_DEFINE(nlm_abi_buffer, NLM_ABI_BUFFER_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_kernel, NLM_ABI_KERNEL_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_gradient, NLM_ABI_GRADIENT_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_assignment, NLM_ABI_ASSIGNMENT_FIELDS)
+NLM_ABI_DEFINE(nlm_abi_state, NLM_ABI_STATE_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_program, NLM_ABI_PROGRAM_FIELDS)
 NLM_ABI_DEFINE(nlm_abi_model, NLM_ABI_MODEL_FIELDS)
 NLM_ABI_DEFINE(nlm_frame, NLM_ABI_FRAME_FIELDS)

@@ -121,6 +121,10 @@ NLM_API size_t nlm_dimension_count(const nlm_model *model);
 NLM_API const char *nlm_dimension_name(const nlm_model *model, size_t index);
 NLM_API nlm_status nlm_run(nlm_context *context, const int64_t *dims, const void *const *inputs,
                            void *const *outputs);
+// A model with stateful layers goes on where the context's last run ended, row by row, so the runs must be of
+// one batch size; each context has states of its own. After a reset the next run begins with zeros, as the
+// first one does.
+NLM_API void nlm_reset_states(nlm_context *context);
 NLM_API size_t nlm_class_count(const nlm_model *model, size_t output); // 0: no class names
 NLM_API const char *nlm_class_name(const nlm_model *model, size_t output, size_t index);
 
