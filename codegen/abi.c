@@ -244,6 +244,8 @@ static LLVMValueRef param_row(tables *t, const weight *w) {
   row_set(&r, "init_b", LLVMConstReal(number, w->init.b));
   row_set(&r, "init_mode", const_i64(e, w->init.mode));
   row_set(&r, "init_distribution", const_i64(e, w->init.distribution));
+  row_set(&r, "init_seeded", const_i64(e, w->init.seeded));
+  row_set(&r, "init_seed", const_i64(e, w->init.seed));
   row_set(&r, "pretrained", text(e, w->pretrained));
   row_set(&r, "vocabulary", text(e, vocabulary_of(w)));
   return row_end(e, &r);

@@ -17,12 +17,19 @@ typedef struct initializer_def {
   const arg_spec *args;
 } initializer_def;
 
+#define SEED_ARG                                                                                             \
+  {                                                                                                          \
+    .name = "seed", .kinds = ARG_INT | ARG_NONE, .default_text = "none",                                     \
+    .doc = "initializers with one seed give the same numbers, whatever the run's seed"                       \
+  }
 static const arg_spec no_args[] = {{0}};
+static const arg_spec seed_args[] = {SEED_ARG, {0}};
 static const arg_spec constant_args[] = {
     {.name = "value", .kinds = ARG_FLOAT, .default_text = "0.0", .doc = "the number"}, {0}};
 static const arg_spec uniform_args[] = {
     {.name = "minval", .kinds = ARG_FLOAT, .default_text = "-0.05", .doc = "the least"},
     {.name = "maxval", .kinds = ARG_FLOAT, .default_text = "0.05", .doc = "the largest"},
+    SEED_ARG,
     {0}};
 static const arg_spec normal_args[] = {
     {.name = "mean", .kinds = ARG_FLOAT, .default_text = "0.0", .doc = "of the distribution"},
@@ -32,9 +39,12 @@ static const arg_spec normal_args[] = {
      .min = 0,
      .max = INFINITY,
      .doc = "deviation"},
+    SEED_ARG,
     {0}};
 static const arg_spec gain_args[] = {
     {.name = "gain", .kinds = ARG_FLOAT, .default_text = "1.0", .doc = "factor"}, {0}};
+static const arg_spec orthogonal_args[] = {
+    {.name = "gain", .kinds = ARG_FLOAT, .default_text = "1.0", .doc = "factor"}, SEED_ARG, {0}};
 static const char *const fan_modes[] = {"fan_in", "fan_out", "fan_avg", NULL};
 static const char *const distributions[] = {"uniform", "truncated_normal", "untruncated_normal", "normal",
                                             NULL};
@@ -52,61 +62,45 @@ static const arg_spec scaling_args[] = {
      .modes = distributions,
      .default_text = "truncated_normal",
      .doc = "how numbers are drawn"},
+    SEED_ARG,
     {0}};
 
-#define SCALING(scale, mode, draw)                                                                           \
-  { INIT_VARIANCE_SCALING, scale, 0, mode, draw }
+#define PLAIN(of, first, second)                                                                             \
+  { .kind = of, .a = first, .b = second }
+#define SCALING(scale, fan, draw)                                                                            \
+  { .kind = INIT_VARIANCE_SCALING, .a = scale, .mode = fan, .distribution = draw }
 
 static const initializer_def table[] = {
-    {"zeros", "Zeros", "zero", "zeros", {INIT_ZEROS, 0, 0, 0, 0}, no_args},
-    {"ones", "Ones", "one", "ones", {INIT_ONES, 0, 0, 0, 0}, no_args},
-    {"constant", "Constant", NULL, "one number everywhere", {INIT_CONSTANT, 0, 0, 0, 0}, constant_args},
-    {"random_uniform",
-     "RandomUniform",
-     "uniform",
-     "drawn evenly between minval and maxval",
-     {INIT_UNIFORM, -0.05, 0.05, 0, 0},
-     uniform_args},
-    {"random_normal",
-     "RandomNormal",
-     "normal",
-     "drawn from a normal distribution",
-     {INIT_NORMAL, 0, 0.05, 0, 0},
-     normal_args},
-    {"truncated_normal",
-     "TruncatedNormal",
-     NULL,
-     "normal, what is farther than two deviations drawn again",
-     {INIT_TRUNCATED_NORMAL, 0, 0.05, 0, 0},
-     normal_args},
+    {"zeros", "Zeros", "zero", "zeros", PLAIN(INIT_ZEROS, 0, 0), no_args},
+    {"ones", "Ones", "one", "ones", PLAIN(INIT_ONES, 0, 0), no_args},
+    {"constant", "Constant", NULL, "one number everywhere", PLAIN(INIT_CONSTANT, 0, 0), constant_args},
+    {"random_uniform", "RandomUniform", "uniform", "drawn evenly between minval and maxval",
+     PLAIN(INIT_UNIFORM, -0.05, 0.05), uniform_args},
+    {"random_normal", "RandomNormal", "normal", "drawn from a normal distribution",
+     PLAIN(INIT_NORMAL, 0, 0.05), normal_args},
+    {"truncated_normal", "TruncatedNormal", NULL, "normal, what is farther than two deviations drawn again",
+     PLAIN(INIT_TRUNCATED_NORMAL, 0, 0.05), normal_args},
     {"variance_scaling", "VarianceScaling", NULL,
      "of variance scale / n; n is the number of inputs (fan_in), of outputs (fan_out) or their mean "
      "(fan_avg)",
      SCALING(1, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), scaling_args},
     {"glorot_uniform", "GlorotUniform", "xavier_uniform", "even, within sqrt(6 / (inputs + outputs))",
-     SCALING(1, MODE_FAN_AVG, DRAW_UNIFORM), no_args},
+     SCALING(1, MODE_FAN_AVG, DRAW_UNIFORM), seed_args},
     {"glorot_normal", "GlorotNormal", "xavier_normal", "truncated normal of variance 2 / (inputs + outputs)",
-     SCALING(1, MODE_FAN_AVG, DRAW_TRUNCATED_NORMAL), no_args},
+     SCALING(1, MODE_FAN_AVG, DRAW_TRUNCATED_NORMAL), seed_args},
     {"he_uniform", "HeUniform", NULL, "even, within sqrt(6 / inputs)", SCALING(2, MODE_FAN_IN, DRAW_UNIFORM),
-     no_args},
+     seed_args},
     {"he_normal", "HeNormal", NULL, "truncated normal of variance 2 / inputs",
-     SCALING(2, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), no_args},
+     SCALING(2, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), seed_args},
     {"lecun_uniform", "LecunUniform", NULL, "even, within sqrt(3 / inputs)",
-     SCALING(1, MODE_FAN_IN, DRAW_UNIFORM), no_args},
+     SCALING(1, MODE_FAN_IN, DRAW_UNIFORM), seed_args},
     {"lecun_normal", "LecunNormal", NULL, "truncated normal of variance 1 / inputs",
-     SCALING(1, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), no_args},
-    {"orthogonal",
-     "Orthogonal",
-     NULL,
-     "a matrix with orthogonal rows or columns of length gain",
-     {INIT_ORTHOGONAL, 1, 0, 0, 0},
-     gain_args},
-    {"identity",
-     "Identity",
-     NULL,
-     "gain on the diagonal, zeros elsewhere",
-     {INIT_IDENTITY, 1, 0, 0, 0},
-     gain_args},
+     SCALING(1, MODE_FAN_IN, DRAW_TRUNCATED_NORMAL), seed_args},
+    {"orthogonal", "Orthogonal", "OrthogonalInitializer",
+     "a matrix with orthogonal rows or columns of length gain", PLAIN(INIT_ORTHOGONAL, 1, 0),
+     orthogonal_args},
+    {"identity", "Identity", "IdentityInitializer", "gain on the diagonal, zeros elsewhere",
+     PLAIN(INIT_IDENTITY, 1, 0), gain_args},
 };
 enum { INITIALIZERS = sizeof table / sizeof *table };
 
@@ -158,7 +152,10 @@ static int position(const char *const *words, const char *word) {
 }
 
 static void set_arguments(initializer *out, const initializer_def *def, value *const *bound) {
-  if (def->args == no_args)
+  int seed = args_index(def->args, "seed");
+  out->seeded = seed >= 0 && bound[seed]->kind == VALUE_INT;
+  out->seed = out->seeded ? bound[seed]->integer : 0;
+  if (def->args == no_args || def->args == seed_args)
     return;
   out->a = bound[0]->number;
   if (def->args == uniform_args || def->args == normal_args)

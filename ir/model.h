@@ -57,6 +57,8 @@ typedef struct initializer {
   init_kind kind;
   double a, b;
   int mode, distribution;
+  bool seeded; // `seed` decides alone: initializers with one seed give one sequence of numbers
+  int64_t seed;
 } initializer;
 
 // A term of the loss: l1 sum |x| + l2 sum x^2.

@@ -1,5 +1,6 @@
 // Initial values of parameters, after Keras. Numbers are drawn in double from the counter-based generator,
-// keyed by the seed and the parameter's name, so that they depend on neither threads nor other parameters.
+// keyed by the seed and the parameter's name, so that they depend on neither threads nor other parameters. An
+// initializer with a seed of its own gives the same numbers wherever it stands, as in Keras.
 #include "runtime/model.h"
 #include "support/random.h"
 #include <math.h>
@@ -10,6 +11,7 @@
 static const double truncated_deviation = 0.87962566103423978;
 static const double two_pi = 6.283185307179586476925286766559;
 
+enum { SEEDED_STREAM = 0x73656564 };
 enum { FAN_IN, FAN_OUT, FAN_AVG };
 enum { DRAW_UNIFORM, DRAW_TRUNCATED, DRAW_NORMAL };
 
@@ -179,7 +181,10 @@ nlm_status model_initialize(loaded_model *m, uint64_t seed) {
   for (int64_t k = 0; k < m->abi->n_params && !status; k++) {
     const struct nlm_abi_param *p = &m->abi->params[k];
     double *values = malloc((size_t)(p->elements + 1) * sizeof *values);
-    stream s = {random_stream_key(random_session_key(seed, 0), hash_name(p->name)), 0};
+    stream s = {p->init_seeded
+                    ? random_stream_key(random_session_key((uint64_t)p->init_seed, 0), SEEDED_STREAM)
+                    : random_stream_key(random_session_key(seed, 0), hash_name(p->name)),
+                0};
     if (!values || !fill(p, &s, values))
       status = NLM_ERROR_MEMORY;
     float *f32 = m->params[k];

@@ -49,9 +49,9 @@ static const struct nlm_abi_tensor outputs[] = {
 static const int64_t table_shape[] = {ROWS, WIDTH}, kernel_shape[] = {WIDTH, 1}, bias_shape[] = {1};
 static const struct nlm_abi_param params[] = {
     {"embedding/embeddings", 2, table_shape, ROWS *WIDTH, 1, NLM_INIT_UNIFORM, -0.05, 0.05, 0, 0, NULL,
-     "text_vectorization"},
-    {"dense/kernel", 2, kernel_shape, WIDTH, 1, NLM_INIT_VARIANCE_SCALING, 1, 0, 2, 0, NULL, NULL},
-    {"dense/bias", 1, bias_shape, 1, 1, NLM_INIT_ZEROS, 0, 0, 0, 0, NULL, NULL},
+     "text_vectorization", 0, 0},
+    {"dense/kernel", 2, kernel_shape, WIDTH, 1, NLM_INIT_VARIANCE_SCALING, 1, 0, 2, 0, NULL, NULL, 0, 0},
+    {"dense/bias", 1, bias_shape, 1, 1, NLM_INIT_ZEROS, 0, 0, 0, 0, NULL, NULL, 0, 0},
 };
 
 // ---- programs

@@ -74,7 +74,9 @@ enum nlm_abi_role {
   F(I64, int64_t, init_mode)         /* 0 fan_in 1 fan_out 2 fan_avg */                                      \
   F(I64, int64_t, init_distribution) /* 0 uniform 1 truncated normal 2 normal */                             \
   F(PTR, const char *, pretrained)   /* path: nlmc makes it absolute; or NULL */                             \
-  F(PTR, const char *, vocabulary)   /* text pipeline whose words number its rows, or NULL */
+  F(PTR, const char *, vocabulary)   /* text pipeline whose words number its rows, or NULL */                \
+  F(I64, int64_t, init_seeded)       /* 1: init_seed alone decides what is drawn, not the run's seed */      \
+  F(I64, int64_t, init_seed)
 enum nlm_abi_init {
   NLM_INIT_ZEROS,
   NLM_INIT_ONES,
