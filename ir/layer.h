@@ -21,6 +21,8 @@ enum {
   LAYER_IN_CELL = 1 << 3,   // may stand in a user's cell: every row of the batch by itself, lowered from the
                             // operands' own extents (the rows active at a step are not the batch)
   LAYER_CELL = 1 << 4,      // one step of a recurrence, to be given to RNN; never applied by itself
+  LAYER_BY_STEP =
+      1 << 5, // inside TimeDistributed it gets (batch, time, ...) and keeps the steps apart itself
 };
 
 // One application being checked. build() reads inputs and sets outputs; errors go through the helpers below.

@@ -1,9 +1,26 @@
 #include "ir/layers/normalization.h"
 #include <math.h>
 
+// Inside TimeDistributed every step has a mean and a variance of its own.
+static bool keeps_steps_apart(const layer *l) {
+  return l->parent && l->parent->def == &time_distributed_layer;
+}
+
+static bool check_steps(layer_call *call) {
+  const layer *l = call->layer;
+  if (!keeps_steps_apart(l) || (layer_arg_int(l, "axis") == -1 && !l->parent->parent))
+    return true;
+  call_error(call, "BatchNormalization inside %s",
+             l->parent->parent ? "two TimeDistributed cannot keep their steps apart"
+                               : "TimeDistributed needs axis = -1, the features");
+  return false;
+}
+
 static bool build(layer_call *call) {
   const tensor *x = call->inputs[0];
   const layer *l = call->layer;
+  if (!check_steps(call))
+    return false;
   if (!call_expect_numbers(call, x) || !call_expect_rank(call, x, 2, -1, "(batch, ..., features)"))
     return false;
   unsigned axis = axes_argument(call, "axis", x);
@@ -73,9 +90,80 @@ static void batch_moments(lowering *lw, const layer *l, node *x, bool masked, in
   remember(lw, l, "moving_variance", *variance);
 }
 
+// ---- inside TimeDistributed, in training
+
+// The steps move the statistics one after the other: m' = momentum^T m + (1 - momentum) sum momentum^(T - 1 -
+// t) of t.
+static void remember_steps(lowering *lw, const layer *l, const char *local, node *steps) { // [T, C]
+  graph *g = lw->g;
+  double momentum = layer_arg_float(l, "momentum");
+  const dim *time = steps->shape.d[0];
+  node *age = g_sub(g, g_sub(g, g_extent(g, time, REAL), g_real(g, 1)),
+                    g_cast(g, g_iota(g, shape_of(1, time), 0), REAL));
+  node *share, *rest;
+  if (momentum > 0) {
+    share = g_unary(g, OP_EXP, g_mul(g, age, g_real(g, log(momentum))));
+    rest = g_unary(g, OP_EXP, g_mul(g, g_extent(g, time, REAL), g_real(g, log(momentum))));
+  } else {
+    share = g_cast(g, g_binary(g, OP_EQ, age, g_real(g, 0)), REAL);
+    rest = g_real(g, 0);
+  }
+  node *all = g_mul(g, steps, g_broadcast(g, share, steps->shape, (int[]){0, -1}));
+  lower_assign(lw, l, local,
+               g_add(g, g_mul(g, lower_state(lw, l, local), rest),
+                     g_mul(g, g_reduce_sum(g, all, 1), g_real(g, 1 - momentum))));
+}
+
+// Rows that count at each step, times the other axes that are summed over: [T, C], 1e-7 more as in Keras.
+static node *counts_of_steps(graph *g, node *valid, const shape *x, const shape *result) { // valid [B, T]
+  const dim *n = dim_const(g->dims, 1);
+  for (int k = 2; k < x->rank - 1; k++)
+    n = dim_mul(g->dims, n, x->d[k]);
+  node *count = g_mul(g, g_reduce_sum(g, valid, 1), g_extent(g, n, REAL));
+  return g_broadcast(g, g_add(g, count, g_real(g, 1e-7)), *result, (int[]){0, -1});
+}
+
+static void lower_steps(lowering *lw, const application *app) {
+  graph *g = lw->g;
+  const layer *l = app->layer;
+  const tensor *t = app->inputs[0];
+  node *x = lower_to_dense(lw, lower_input(lw, app, 0), t), *mask = lower_mask(lw, t);
+  x = x->type == INT ? g_cast(g, x, REAL) : x;
+  unsigned others = ((1u << x->shape.rank) - 1) & ~2u & ~(1u << (x->shape.rank - 1));
+  shape of_steps = shape_of(2, x->shape.d[1], x->shape.d[x->shape.rank - 1]);
+  node *valid = mask ? g_cast(g, mask, REAL) : NULL, *spread = NULL, *mean, *variance;
+  if (mask) {
+    int axes[MAX_RANK] = {0, 1, -1, -1, -1, -1, -1, -1};
+    spread = g_broadcast(g, valid, x->shape, axes);
+    node *counts = counts_of_steps(g, valid, &x->shape, &of_steps);
+    mean = g_div(g, g_reduce_sum(g, g_mul(g, x, spread), others), counts);
+    node *centred = g_sub(g, x, spread_over(g, mean, &x->shape, others));
+    variance = g_div(g, g_reduce_sum(g, g_mul(g, spread, g_mul(g, centred, centred)), others), counts);
+  } else {
+    mean = normalization_mean(g, x, others, NULL);
+    node *centred = g_sub(g, x, spread_over(g, mean, &x->shape, others));
+    variance = normalization_mean(g, g_mul(g, centred, centred), others, NULL);
+  }
+  remember_steps(lw, l, "moving_mean", mean);
+  remember_steps(lw, l, "moving_variance", variance);
+  node *y = g_mul(g, g_sub(g, x, spread_over(g, mean, &x->shape, others)),
+                  spread_over(g, normalization_inverse_root(g, variance, layer_arg_float(l, "epsilon")),
+                              &x->shape, others));
+  unsigned but_features = (1u << (x->shape.rank - 1)) - 1;
+  if (layer_arg_bool(l, "scale"))
+    y = g_mul(g, y, spread_over(g, lower_weight(lw, l, "gamma"), &x->shape, but_features));
+  if (layer_arg_bool(l, "center"))
+    y = g_add(g, y, spread_over(g, lower_weight(lw, l, "beta"), &x->shape, but_features));
+  lower_set_output(lw, app, 0, lowered_dense_value(y));
+}
+
 static void lower(lowering *lw, const application *app) {
   graph *g = lw->g;
   const layer *l = app->layer;
+  if (keeps_steps_apart(l) && lw->training && l->trainable) {
+    lower_steps(lw, app);
+    return;
+  }
   const tensor *t = app->inputs[0];
   int rank = t->shape.rank, axis = 0;
   while (!(axes_of(l, "axis", rank) & 1u << axis))
@@ -135,6 +223,8 @@ static const char *const examples[] = {
     "model tiny {\n  input image: float[4, 5, 2]\n  output y = image -> Conv2D(3, 2) -> "
     "BatchNormalization(momentum = "
     "0.9, scale = false)\n    -> GlobalAveragePooling2D()\n}\n",
+    "model tiny {\n  input words: int[time]\n  output y = words -> Embedding(7, 3, mask_zero = true)\n"
+    "    -> TimeDistributed(BatchNormalization(momentum = 0.75)) -> LSTM(2)\n}\n",
     NULL};
 
 const layer_def batch_normalization_layer = {
@@ -149,13 +239,16 @@ const layer_def batch_normalization_layer = {
                "beta (features)    with center\n"
                "moving_mean (features)    moved by training, by no gradient\n"
                "moving_variance (features)",
-    .mask_doc = "Passed on; masked steps do not count in the batch's mean and variance.",
+    .mask_doc =
+        "Passed on; masked steps do not count in the batch's mean and variance. Inside TimeDistributed every "
+        "step has its own mean and variance, and the steps move the averages one after the other.",
     .differs = "synchronized and renorm are not there.",
     .group = "normalization",
     .args = args,
     .min_inputs = 1,
     .max_inputs = 1,
     .masks = MASKS_PASS,
+    .traits = LAYER_BY_STEP,
     .build = build,
     .lower = lower,
     .examples = examples,

@@ -9,7 +9,7 @@ static bool check(layer *l) {
 
 // A layer that treats every step by itself is applied as it is.
 static bool is_direct(const layer *l) {
-  return (l->children[0]->def->traits & LAYER_TOKENWISE) != 0;
+  return (l->children[0]->def->traits & (LAYER_TOKENWISE | LAYER_BY_STEP)) != 0;
 }
 
 // Else the steps of all examples are the inner layer's batch: (batch * time, ...).

@@ -100,6 +100,56 @@ def stateful_cases():
          forward=both, losses={"y": "mse"}, stateful=True)
 
 
+def step_statistics_cases():
+    """TimeDistributed calls its layer once for each step: a BatchNormalization inside has the statistics of each step's
+    rows, and the steps move its averages one after the other."""
+    momentum, prefix = 0.75, "time_distributed"
+
+    def of_step(p, x, t, masked):
+        h = p["embedding/embeddings"][x["words"]][:, t] if masked else torch.tanh(x["x"][:, t] @ p["dense/kernel"])
+        weight = (x["words"][:, t:t + 1] != 0).to(h.dtype) if masked else torch.ones_like(h[:, :1])
+        count = weight.sum() + (1e-7 if masked else 0)
+        mean = (h * weight).sum(dim=0) / count
+        return h, mean, ((h - mean).square() * weight).sum(dim=0) / count
+
+    def apply(p, x, masked, training):
+        steps = []
+        for t in range(TIME):
+            h, mean, variance = of_step(p, x, t, masked)
+            if not training:
+                mean, variance = p[prefix + "/moving_mean"], p[prefix + "/moving_variance"]
+            steps.append(p[prefix + "/gamma"] * (h - mean) / (variance + 0.001).sqrt() + p[prefix + "/beta"])
+        h = torch.stack(steps, dim=1)
+        h = recur("GRU", p, "gru", h, x["words"] != 0 if masked else None)
+        return {"y": (h, None)}
+
+    def moves(p, x, masked):
+        mean, variance = p[prefix + "/moving_mean"], p[prefix + "/moving_variance"]
+        for t in range(TIME):
+            _, m, v = of_step(p, x, t, masked)
+            mean, variance = momentum * mean + (1 - momentum) * m, momentum * variance + (1 - momentum) * v
+        return {prefix + "/moving_mean": mean, prefix + "/moving_variance": variance}
+
+    for masked in (False, True):
+        first = (f"words -> Embedding({WORDS}, {WIDTH}, mask_zero = true)" if masked
+                 else f"x -> Dense({WIDTH}, activation = tanh, use_bias = false)")
+        declared = "words: int[time]" if masked else "x: float[time, 4]"
+        before = table_shape("embedding", WORDS, WIDTH) if masked else {"dense/kernel": (4, WIDTH)}
+        case("batch_normalization_by_step" + ("_masked" if masked else ""), source=f"""
+  input {declared}
+  output y = {first}
+    -> TimeDistributed(BatchNormalization(momentum = {momentum})) -> GRU(3)""",
+             shapes={**before, **{f"{prefix}/{n}": (WIDTH,) for n in ("gamma", "beta", "moving_mean", "moving_variance")},
+                     **recurrence_shapes("GRU", "gru", WIDTH, 3, {})},
+             inputs={"words": lambda rng: ids_of(rng, TIME, WORDS, True)} if masked else
+             {"x": lambda rng: rng.uniform(-1, 1, (ROWS, TIME, 4)).astype(np.float32).astype(np.float64)},
+             forward=lambda p, x, masked=masked: apply(p, x, masked, False),
+             training=lambda p, x, masked=masked: apply(p, x, masked, True),
+             moves=lambda p, x, masked=masked: moves(p, x, masked),
+             frozen=(prefix + "/moving_mean", prefix + "/moving_variance"), losses={"y": "mse"})
+
+
 def all_training_cases():
     weight_cases()
     stateful_cases()
+    step_statistics_cases()
