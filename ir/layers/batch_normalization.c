@@ -133,7 +133,9 @@ static void lower_steps(lowering *lw, const application *app) {
   shape of_steps = shape_of(2, x->shape.d[1], x->shape.d[x->shape.rank - 1]);
   node *valid = mask ? g_cast(g, mask, REAL) : NULL, *spread = NULL, *mean, *variance;
   if (mask) {
-    int axes[MAX_RANK] = {0, 1, -1, -1, -1, -1, -1, -1};
+    int axes[MAX_RANK] = {0, 1};
+    for (int k = 2; k < MAX_RANK; k++)
+      axes[k] = -1;
     spread = g_broadcast(g, valid, x->shape, axes);
     node *counts = counts_of_steps(g, valid, &x->shape, &of_steps);
     mean = g_div(g, g_reduce_sum(g, g_mul(g, x, spread), others), counts);

@@ -197,8 +197,11 @@ static const registry_entry metrics[] = {{.name = "accuracy", .class_name = "Acc
                                          {0}};
 static const registry_entry callbacks[] = {{0}};
 
-// Weights of rows and classes come from the runtime: tests/oracle compares those cases.
-static bool is_weighted(const model *m) {
+// Weights of rows and classes come from the runtime, and states from the batch before: tests/oracle compares
+// those cases.
+static bool needs_runtime(const model *m) {
+  if (model_is_stateful(m))
+    return true;
   for (size_t k = 0; m->training && k < m->outputs.len; k++)
     if (train_output_is_weighted(m->training, k))
       return true;
@@ -226,7 +229,7 @@ static void run_case(const char *name, program_kind kind) {
   o.p = lower_program(o.m, o.inputs, kind, NULL);
   if (kind == PROGRAM_GRAD)
     program_add_gradients(o.p);
-  bool whole = !is_weighted(o.m);
+  bool whole = !needs_runtime(o.m);
   if (whole)
     bind_all(&o);
   if (whole && kind == PROGRAM_GRAD)
