@@ -214,7 +214,8 @@ static LLVMValueRef probe_rows(tables *t, size_t *count) {
     return table(t->e, NULL, 0);
   LLVMValueRef *rows = ARENA_ARRAY(t->mem, LLVMValueRef, p->roots.len + m->outputs.len + 1);
   for (size_t k = 0; k < p->roots.len; k++)
-    rows[(*count)++] = probe_row(t, m->tensors.data[p->roots.data[k].index], -1);
+    if (p->roots.data[k].role == ROOT_PROBE)
+      rows[(*count)++] = probe_row(t, m->tensors.data[p->roots.data[k].index], -1);
   for (size_t k = 0; k < m->outputs.len; k++)
     if (m->outputs.data[k].value->source && !m->outputs.data[k].value->source->scores)
       rows[(*count)++] = probe_row(t, m->outputs.data[k].value, (int)k);

@@ -24,15 +24,35 @@ static bool is_taken(const program *p, size_t before, const node *base) {
   return false;
 }
 
+static bool is_root(const program *p, size_t but, const node *wanted) {
+  for (size_t k = 0; k < p->roots.len; k++)
+    if (k != but && root_base(p->roots.data[k].value) == wanted)
+      return true;
+  return false;
+}
+
+// States often are outputs too, and copies of one value are one node: a copy of the copy is another.
+static void separate_states(program *p) {
+  for (size_t k = 0; k < p->roots.len; k++) {
+    program_root *r = &p->roots.data[k];
+    if (r->role != ROOT_STATE)
+      continue;
+    do
+      r->value = g_unary(p->g, OP_COPY, r->value);
+    while (is_root(p, k, r->value));
+  }
+}
+
 static void separate_roots(program *p) {
   for (size_t k = 0; k < p->roots.len; k++) {
     program_root *r = &p->roots.data[k];
     node *base = root_base(r->value);
-    bool outlives = r->role == ROOT_GRAD || r->role == ROOT_ASSIGN || r->role == ROOT_STATE;
+    bool outlives = r->role == ROOT_GRAD || r->role == ROOT_ASSIGN;
     if ((wants_own_memory(r->role) && (has_foreign_memory(base) || is_taken(p, k, base))) ||
         (outlives && has_foreign_memory(base)))
       r->value = g_unary(p->g, OP_COPY, r->value);
   }
+  separate_states(p);
 }
 
 static void run(compilation *c) {
