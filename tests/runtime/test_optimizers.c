@@ -13,7 +13,7 @@ static const struct nlm_abi_expr exprs[] = {
 static const struct nlm_abi_dim dims[] = {{"distinct", -1}};
 static const int64_t shape[] = {ROWS, WIDTH};
 static const struct nlm_abi_param params[] = {
-    {"table", 2, shape, ROWS *WIDTH, 1, NLM_INIT_ZEROS, 0, 0, 0, 0, NULL, NULL}};
+    {.name = "table", .rank = 2, .dims = shape, .elements = ROWS * WIDTH, .trainable = 1}};
 static const struct nlm_abi_buffer buffers[] = {{2, 0, 0}, {1, 0, 0}};
 static const struct nlm_abi_gradient sparse_gradient = {0, 0, 1, 0}, dense_gradient = {0, 0, -1, -1};
 static const struct nlm_abi_program sparse_program = {.kind = NLM_GRAD,
