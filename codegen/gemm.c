@@ -22,20 +22,42 @@ typedef struct product {
 } product;
 
 typedef struct block_call {
-  LLVMValueRef argument[BLOCK_ARGUMENTS + 1 + GEMM_MAX_EXTRA];
+  LLVMValueRef argument[BLOCK_ARGUMENTS + 1];
+  LLVMValueRef finish; // i1: the chains end here, so the epilogue applies
 } block_call;
 
+// The epilogue goes over the rows that have just been stored, while they are in cache.
+static void call_finish(emitter *e, const product *p, const block_call *call) {
+  static const block_argument of_block[FINISH_ARGUMENTS] = {
+      [FINISH_C] = BLOCK_C,
+      [FINISH_LDC] = BLOCK_LDC,
+      [FINISH_ROW_FIRST] = BLOCK_ROW_FIRST,
+      [FINISH_ROW_END] = BLOCK_ROW_END,
+      [FINISH_COLUMN_FIRST] = BLOCK_COLUMN_FIRST,
+      [FINISH_COLUMN_END] = BLOCK_COLUMN_END,
+  };
+  LLVMValueRef arguments[FINISH_ARGUMENTS + GEMM_MAX_EXTRA];
+  for (unsigned i = 0; i < FINISH_ARGUMENTS; i++)
+    arguments[i] = call->argument[of_block[i]];
+  for (unsigned i = 0; i < p->spec->extra_count; i++)
+    arguments[FINISH_ARGUMENTS + i] = p->extra[i];
+  branch finish;
+  if_begin(e, &finish, call->finish, "finish");
+  emit_call(e, gemm_finish_function(e, p->spec), arguments, FINISH_ARGUMENTS + p->spec->extra_count);
+  if_end(e, &finish);
+}
+
 static void call_block(emitter *e, const product *p, block_call *call) {
-  unsigned count = BLOCK_ARGUMENTS, extra = p->spec->epilogue ? p->spec->extra_count : 0;
+  unsigned count = BLOCK_ARGUMENTS;
   call->argument[BLOCK_A] = p->a;
   call->argument[BLOCK_LDA] = p->lda;
   call->argument[BLOCK_C] = p->c;
   call->argument[BLOCK_LDC] = p->ldc;
   if (p->index)
     call->argument[count++] = p->index;
-  for (unsigned i = 0; i < extra; i++)
-    call->argument[count++] = p->extra[i];
   emit_call(e, gemm_block_function(e, p->spec), call->argument, count);
+  if (p->spec->epilogue)
+    call_finish(e, p, call);
 }
 
 static void emit_few_rows(emitter *e, const product *p, block_call call) {
@@ -101,11 +123,11 @@ static void emit_product(emitter *e, product *p) {
   loop_begin(e, &over_k, "block_k", zero, k_end, block_k, NULL, 0, LOOP_PLAIN);
   LLVMValueRef k_left = emit_isub(e, p->k, over_k.index);
   LLVMValueRef later = emit_icompare(e, LLVMIntSGT, over_k.index, zero);
-  block_call call = {{NULL}};
+  block_call call = {.finish = NULL};
   call.argument[BLOCK_K_FIRST] = over_k.index;
   call.argument[BLOCK_K_COUNT] = emit_imin(e, k_left, block_k);
   call.argument[BLOCK_LOAD_C] = p->spec->accumulate ? const_i1(e, true) : later;
-  call.argument[BLOCK_FINISH] = emit_icompare(e, LLVMIntSLE, k_left, block_k);
+  call.finish = emit_icompare(e, LLVMIntSLE, k_left, block_k);
   emit_block_of_k(e, p, &call);
   loop_end(e, &over_k, NULL);
 }

@@ -17,8 +17,7 @@ static const row_tiles tiles_16[TILE_HEIGHTS] = {{6, {2}}, {4, {2}}, {2, {4, 2}}
 typedef struct block {
   const gemm_spec *spec;
   LLVMValueRef argument[BLOCK_ARGUMENTS];
-  LLVMValueRef index; // or NULL
-  LLVMValueRef extra[GEMM_MAX_EXTRA];
+  LLVMValueRef index;      // or NULL
   LLVMValueRef rows, step; // for the tiles
 } block;
 
@@ -52,37 +51,6 @@ static void call_tile(emitter *e, const block *b, gemm_tile tile, LLVMValueRef r
   emit_call(e, gemm_tile_function(e, &tile), arguments, TILE_ARGUMENTS);
 }
 
-typedef struct finished_row {
-  const block *block;
-  LLVMValueRef row;
-} finished_row;
-
-static void finish_vector(emitter *e, LLVMValueRef index, LLVMValueRef mask, void *data) {
-  const finished_row *f = data;
-  const block *b = f->block;
-  LLVMValueRef column = emit_iadd(e, b->argument[BLOCK_COLUMN_FIRST], index);
-  LLVMValueRef place = emit_iadd(e, emit_imul(e, f->row, b->argument[BLOCK_LDC]), column);
-  LLVMValueRef at = emit_at(e, e->real, b->argument[BLOCK_C], place);
-  LLVMValueRef value = emit_masked_load(e, e->vector, at, mask, NULL);
-  value = b->spec->epilogue(e, value, f->row, column, mask, b->extra, b->spec->epilogue_data);
-  emit_masked_store(e, value, at, mask, NULL);
-}
-
-// The epilogue goes over the rows that have just been stored, while they are in the first-level cache.
-static void finish_rows(emitter *e, const block *b, LLVMValueRef first, LLVMValueRef rows) {
-  if (!b->spec->epilogue)
-    return;
-  branch finish;
-  loop l;
-  if_begin(e, &finish, b->argument[BLOCK_FINISH], "finish");
-  loop_begin(e, &l, "finished", first, emit_iadd(e, first, rows), const_i64(e, 1), NULL, 0, LOOP_PLAIN);
-  finished_row row = {b, l.index};
-  LLVMValueRef columns = emit_isub(e, b->argument[BLOCK_COLUMN_END], b->argument[BLOCK_COLUMN_FIRST]);
-  emit_vector_loop(e, "column", columns, finish_vector, &row);
-  loop_end(e, &l, NULL);
-  if_end(e, &finish);
-}
-
 static void run_over_columns(emitter *e, const block *b, const row_tiles *tiles, LLVMValueRef row) {
   LLVMValueRef column = b->argument[BLOCK_COLUMN_FIRST], end = b->argument[BLOCK_COLUMN_END];
   point_to_rows(e, b, row, tiles->rows);
@@ -112,46 +80,85 @@ static void run_over_rows(emitter *e, const block *b) {
     loop_end(e, &l, NULL);
     row = l.index;
   }
-  LLVMValueRef first = b->argument[BLOCK_ROW_FIRST];
-  finish_rows(e, b, first, emit_isub(e, end, first));
 }
 
 LLVMValueRef gemm_block_function(emitter *e, const gemm_spec *spec) {
   static const char *const names[BLOCK_ARGUMENTS] = {
-      "a",       "lda",          "b",          "ldb",     "c",       "ldc",    "row_first",
-      "row_end", "column_first", "column_end", "k_first", "k_count", "load_c", "finish"};
-  INVARIANT(!spec->epilogue || spec->epilogue_name);
-  char name[256];
-  snprintf(name, sizeof name, "gemm.block.%s%s%s",
-           spec->transpose_a ? "t"
-           : spec->gather_a  ? "g"
-                             : "n",
-           spec->epilogue ? "." : "", spec->epilogue ? spec->epilogue_name : "");
+      "a",       "lda",          "b",          "ldb",     "c",       "ldc",   "row_first",
+      "row_end", "column_first", "column_end", "k_first", "k_count", "load_c"};
+  char name[64];
+  snprintf(name, sizeof name, "gemm.block.%s", spec->transpose_a ? "t" : spec->gather_a ? "g" : "n");
   LLVMValueRef known = LLVMGetNamedFunction(e->module, name);
   if (known)
     return known;
-  LLVMTypeRef types[BLOCK_ARGUMENTS + 1 + GEMM_MAX_EXTRA];
+  LLVMTypeRef types[BLOCK_ARGUMENTS + 1];
   for (unsigned i = 0; i < BLOCK_ARGUMENTS; i++)
-    types[i] = i == BLOCK_A || i == BLOCK_B || i == BLOCK_C ? e->ptr
-               : i == BLOCK_LOAD_C || i == BLOCK_FINISH     ? e->i1
-                                                            : e->i64;
-  unsigned count = BLOCK_ARGUMENTS, extra = spec->epilogue ? spec->extra_count : 0;
+    types[i] = i == BLOCK_A || i == BLOCK_B || i == BLOCK_C ? e->ptr : i == BLOCK_LOAD_C ? e->i1 : e->i64;
+  unsigned count = BLOCK_ARGUMENTS;
   if (spec->gather_a)
     types[count++] = e->ptr;
-  for (unsigned i = 0; i < extra; i++)
-    types[count + i] = spec->extra[i];
   function_scope scope;
-  LLVMValueRef function =
-      function_begin(e, name, e->void_type, types, count + extra, FUNCTION_NOINLINE, &scope);
+  LLVMValueRef function = function_begin(e, name, e->void_type, types, count, FUNCTION_NOINLINE, &scope);
   block b = {.spec = spec, .index = spec->gather_a ? LLVMGetParam(function, BLOCK_ARGUMENTS) : NULL};
   for (unsigned i = 0; i < BLOCK_ARGUMENTS; i++)
     b.argument[i] = parameter(e, i, names[i]);
-  for (unsigned i = 0; i < extra; i++)
-    b.extra[i] = LLVMGetParam(function, count + i);
   parameter_attribute(function, BLOCK_C, "noalias");
   b.rows = emit_stack(e, e->ptr, GEMM_MAX_ROWS, 8, "rows");
   b.step = spec->transpose_a ? b.argument[BLOCK_LDA] : const_i64(e, 1);
   run_over_rows(e, &b);
+  emit_return(e, NULL);
+  function_end(e, &scope);
+  return function;
+}
+
+// ---- epilogues
+
+typedef struct finished_row {
+  const gemm_spec *spec;
+  LLVMValueRef argument[FINISH_ARGUMENTS], extra[GEMM_MAX_EXTRA];
+  LLVMValueRef row;
+} finished_row;
+
+static void finish_vector(emitter *e, LLVMValueRef index, LLVMValueRef mask, void *data) {
+  const finished_row *f = data;
+  LLVMValueRef column = emit_iadd(e, f->argument[FINISH_COLUMN_FIRST], index);
+  LLVMValueRef place = emit_iadd(e, emit_imul(e, f->row, f->argument[FINISH_LDC]), column);
+  LLVMValueRef at = emit_at(e, e->real, f->argument[FINISH_C], place);
+  LLVMValueRef value = emit_masked_load(e, e->vector, at, mask, NULL);
+  value = f->spec->epilogue(e, value, f->row, column, mask, f->extra, f->spec->epilogue_data);
+  emit_masked_store(e, value, at, mask, NULL);
+}
+
+LLVMValueRef gemm_finish_function(emitter *e, const gemm_spec *spec) {
+  static const char *const names[FINISH_ARGUMENTS] = {"c",       "ldc",          "row_first",
+                                                      "row_end", "column_first", "column_end"};
+  INVARIANT(spec->epilogue && spec->epilogue_name);
+  char name[256];
+  snprintf(name, sizeof name, "gemm.finish.%s", spec->epilogue_name);
+  LLVMValueRef known = LLVMGetNamedFunction(e->module, name);
+  if (known)
+    return known;
+  LLVMTypeRef types[FINISH_ARGUMENTS + GEMM_MAX_EXTRA];
+  for (unsigned i = 0; i < FINISH_ARGUMENTS; i++)
+    types[i] = i == FINISH_C ? e->ptr : e->i64;
+  for (unsigned i = 0; i < spec->extra_count; i++)
+    types[FINISH_ARGUMENTS + i] = spec->extra[i];
+  function_scope scope;
+  LLVMValueRef function = function_begin(e, name, e->void_type, types, FINISH_ARGUMENTS + spec->extra_count,
+                                         FUNCTION_NOINLINE, &scope);
+  finished_row f = {.spec = spec};
+  for (unsigned i = 0; i < FINISH_ARGUMENTS; i++)
+    f.argument[i] = parameter(e, i, names[i]);
+  for (unsigned i = 0; i < spec->extra_count; i++)
+    f.extra[i] = LLVMGetParam(function, FINISH_ARGUMENTS + i);
+  parameter_attribute(function, FINISH_C, "noalias");
+  loop l;
+  loop_begin(e, &l, "finished", f.argument[FINISH_ROW_FIRST], f.argument[FINISH_ROW_END], const_i64(e, 1),
+             NULL, 0, LOOP_PLAIN);
+  f.row = l.index;
+  LLVMValueRef columns = emit_isub(e, f.argument[FINISH_COLUMN_END], f.argument[FINISH_COLUMN_FIRST]);
+  emit_vector_loop(e, "column", columns, finish_vector, &f);
+  loop_end(e, &l, NULL);
   emit_return(e, NULL);
   function_end(e, &scope);
   return function;

@@ -34,8 +34,7 @@ typedef enum {
 // Internal function of a tile, created at first use.
 LLVMValueRef gemm_tile_function(emitter *e, const gemm_tile *tile);
 
-// Arguments of the function that runs tiles over a block of C, in order; the index of gathered rows and the
-// extra parameters of the epilogue follow.
+// Arguments of the function that runs tiles over a block of C, in order; the index of gathered rows follows.
 typedef enum {
   BLOCK_A, // whole matrix
   BLOCK_LDA,
@@ -50,12 +49,26 @@ typedef enum {
   BLOCK_K_FIRST,
   BLOCK_K_COUNT,
   BLOCK_LOAD_C, // i1: chains start from C, not from 0
-  BLOCK_FINISH, // i1: the chains end here, so the epilogue applies
   BLOCK_ARGUMENTS
 } block_argument;
 
-// Internal function for the specification's way of reading A and its epilogue, created at first use.
+// Internal function for the specification's way of reading A, created at first use.
 LLVMValueRef gemm_block_function(emitter *e, const gemm_spec *spec);
+
+// Arguments of the function that applies an epilogue to a block of C, in order; the epilogue's extra
+// parameters follow.
+typedef enum {
+  FINISH_C, // whole matrix
+  FINISH_LDC,
+  FINISH_ROW_FIRST,
+  FINISH_ROW_END,
+  FINISH_COLUMN_FIRST,
+  FINISH_COLUMN_END,
+  FINISH_ARGUMENTS
+} finish_argument;
+
+// Internal function for the specification's epilogue, created at first use.
+LLVMValueRef gemm_finish_function(emitter *e, const gemm_spec *spec);
 
 // void (const real *B, i64 ldb, real *out, i64 K, i64 columns): copies K x columns elements of op(B) into
 // out[K][GEMM_PANEL_VECTORS * lanes]. What lies behind the columns is left open.
