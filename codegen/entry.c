@@ -46,7 +46,7 @@ static LLVMValueRef emit_kernel(program_code *pc) {
 }
 
 // Scratch of a body, in the dimensions of the kernel that now uses it: workspace slots behind the schedule's.
-static void add_scratch(run_list *l, const shared_body *body, const kernel_key *key) {
+static void add_scratch(run_list *l, const shared_body *body, const kernel_key *key, int half) {
   program_code *pc = l->pc;
   l->own.len = l->original.len = 0;
   for (size_t k = 0; k < key->externals.len; k++)
@@ -56,6 +56,8 @@ static void add_scratch(run_list *l, const shared_body *body, const kernel_key *
     }
   for (size_t k = 0; k < body->scratch.len; k++) {
     const body_scratch *s = &body->scratch.data[k];
+    if (key->half && s->of_partner != (half == 1))
+      continue;
     const dim *bytes = dim_substitute(pc->dims, s->bytes, l->original.data, l->own.data, l->own.len);
     int position = s->of_partner ? pc->s->kernels.data[pc->kernel].partner : pc->kernel;
     int64_t slot = pc->s->n_offsets + (int64_t)pc->scratch.len;
@@ -69,19 +71,22 @@ static void add_kernel(run_list *l, body_store *store, key_maker *maker) {
   program_code *pc = l->pc;
   kernel_key key = {0};
   key_make(maker, pc->kernel, &key);
-  size_t n_externals = key.externals.len;
-  vec_push(&l->starts, l->table.len);
-  for (size_t k = 0; k < n_externals; k++)
-    vec_push(&l->table, key.externals.data[k].value);
   shared_body *body = body_store_get(store, &key);
   const kernel_key *own = body->function ? &key : &body->key;
   if (!body->function) {
     pc->body = body;
     pc->key = &body->key;
     pc->owner = pc->kernel;
+    pc->half = 0;
     body->function = emit_kernel(pc);
   }
-  add_scratch(l, body, own);
+  vec_push(&l->starts, l->table.len);
+  size_t n = key_table_externals(own);
+  for (int half = 0; half < (own->half ? 2 : 1); half++) {
+    for (size_t k = 0; k < n; k++)
+      vec_push(&l->table, own->externals.data[(size_t)half * n + k].value);
+    add_scratch(l, body, own, half);
+  }
   vec_push(&l->functions, body->function);
   vec_push(&l->positions, pc->kernel);
   kernel_key_free(&key);

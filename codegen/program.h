@@ -41,6 +41,7 @@ typedef struct program_code {
   arena *mem;
   const char *name; // prefix of function names: "sentiment.infer"
   int kernel;       // position of the kernel being emitted
+  int half;         // of the key, that is being emitted: 1: the partner's of an equal pair
   int owner;        // the same, or that of the scan which it runs with
   VEC(scratch_slot) scratch;
   kernel_key *key;     // of the kernel being emitted: what its table holds
@@ -130,6 +131,9 @@ void prologue_end(routine *r, LLVMBasicBlockRef here);
 
 // ---- what the frame and the table hold
 LLVMValueRef routine_frame(routine *r);
+LLVMValueRef routine_table(routine *r);
+// Entries of one half of the table of a pair of equal scans; known once the first one's scratch is.
+int64_t half_length(const program_code *pc);
 LLVMValueRef external_value(routine *r, external_kind kind, int64_t value); // i64, of the kernel at run time
 LLVMValueRef frame_field(routine *r, int field);                            // loaded once, in the prologue
 LLVMValueRef frame_slot_address(routine *r, int field);

@@ -126,14 +126,31 @@ LLVMValueRef routine_frame(routine *r) {
   return of_call(r, &r->frame, CALL_FRAME);
 }
 
+LLVMValueRef routine_table(routine *r) {
+  return of_call(r, &r->table, CALL_TABLE);
+}
+
 static LLVMValueRef table_value(routine *r, int64_t position) {
-  LLVMValueRef table = of_call(r, &r->table, CALL_TABLE);
-  return emit_load(r->e, r->e->i64, emit_at(r->e, r->e->i64, table, const_i64(r->e, position)), 8, NULL);
+  LLVMValueRef at = emit_at(r->e, r->e->i64, routine_table(r), const_i64(r->e, position));
+  return emit_load(r->e, r->e->i64, at, 8, NULL);
+}
+
+// Only a kernel's own function looks beyond its first half: then all scratch of that one is known.
+static int64_t half_start(const program_code *pc) {
+  return pc->half ? half_length(pc) : 0;
+}
+
+int64_t half_length(const program_code *pc) {
+  size_t own = 0;
+  for (size_t k = 0; k < pc->body->scratch.len; k++)
+    own += !pc->body->scratch.data[k].of_partner;
+  return (int64_t)(key_table_externals(pc->key) + own);
 }
 
 LLVMValueRef external_value(routine *r, external_kind kind, int64_t number) {
   LLVMBasicBlockRef here = prologue_begin(r);
-  LLVMValueRef v = table_value(r, key_external(r->pc->key, kind, number));
+  const program_code *pc = r->pc;
+  LLVMValueRef v = table_value(r, half_start(pc) + key_external(pc->key, pc->half, kind, number));
   prologue_end(r, here);
   return v;
 }
@@ -236,7 +253,8 @@ LLVMValueRef dim_value(routine *r, const dim *d) {
 
 int scratch_add(program_code *pc, const dim *bytes) {
   vec_push(&pc->body->scratch, ((body_scratch){bytes, pc->kernel != pc->owner}));
-  return (int)pc->body->scratch.len - 1;
+  int number = (int)pc->body->scratch.len - 1;
+  return pc->half ? number - (int)(half_length(pc) - (int64_t)key_table_externals(pc->key)) : number;
 }
 
 // Where memory lies, by its external: a pointer out of one of the frame's arrays, or an offset from the
@@ -255,7 +273,8 @@ static LLVMValueRef memory_address(routine *r, LLVMValueRef entry) {
 
 LLVMValueRef scratch_address(routine *r, int slot) {
   LLVMBasicBlockRef here = prologue_begin(r);
-  LLVMValueRef address = memory_address(r, table_value(r, (int64_t)r->pc->key->externals.len + slot));
+  LLVMValueRef address =
+      memory_address(r, table_value(r, half_start(r->pc) + (int64_t)key_table_externals(r->pc->key) + slot));
   prologue_end(r, here);
   return address;
 }

@@ -151,7 +151,8 @@ static void emit_steps(routine *r, LLVMValueRef row, LLVMValueRef rows, const tu
   LLVMValueRef steps = dim_value(r, pack_steps(sc->body->pack)), one = const_i64(e, 1);
   loop l;
   loop_begin(e, &l, "step", const_i64(e, 0), steps, one, NULL, 0, LOOP_PLAIN);
-  LLVMValueRef step = sc->body->reverse ? emit_isub(e, emit_isub(e, steps, one), l.index) : l.index;
+  LLVMValueRef backwards = emit_icompare(e, LLVMIntNE, sc->reverse, const_i64(e, 0));
+  LLVMValueRef step = emit_select(e, backwards, emit_isub(e, emit_isub(e, steps, one), l.index), l.index);
   LLVMValueRef start = step_offset(r, &offsets, step),
                stop = step_offset(r, &offsets, emit_iadd(e, step, one));
   sc->tm_row = emit_iadd(e, start, row);
@@ -194,6 +195,7 @@ static LLVMValueRef emit_block(program_code *pc, scan_code *sc, const turned_wei
   LLVMValueRef function = routine_begin_body(&r, pc, "rows", &block);
   emitter *e = r.e;
   r.scan = sc;
+  sc->reverse = external_value(&r, EXTERNAL_REVERSE, sc->body->reverse);
   sc->area = emit_stack(e, e->i8, (uint64_t)sc->local_bytes, AREA_ALIGN, "area");
   LLVMValueRef row = emit_imul(e, block, const_i64(e, sc->block_rows));
   LLVMValueRef batch = dim_value(&r, pack_batch(sc->body->pack));
@@ -241,19 +243,31 @@ static LLVMValueRef blocks_of(routine *r, const scan_code *sc) {
   return LLVMBuildSDiv(e->builder, sum, const_i64(e, sc->block_rows), "");
 }
 
-// Blocks of both scans take turns, the longest examples of both first.
+// The call of the other one of two equal scans: the second half of the table.
+static LLVMValueRef other_call(routine *r) {
+  emitter *e = r->e;
+  LLVMValueRef call = emit_stack(e, e->ptr, CALL_FIELDS, 8, "other");
+  LLVMValueRef table = emit_at(e, e->i64, routine_table(r), const_i64(e, half_length(r->pc)));
+  emit_store(e, routine_frame(r), emit_at(e, e->ptr, call, const_i64(e, CALL_FRAME)), 8, NULL);
+  emit_store(e, table, emit_at(e, e->ptr, call, const_i64(e, CALL_TABLE)), 8, NULL);
+  return call;
+}
+
+// Blocks of both scans take turns, the longest examples of both first. Equal scans have one body (`second`
+// NULL).
 static LLVMValueRef emit_pair(program_code *pc, LLVMValueRef first, LLVMValueRef second) {
   routine r;
   LLVMValueRef block;
   LLVMValueRef function = routine_begin_body(&r, pc, "pair", &block);
   emitter *e = r.e;
-  LLVMValueRef arguments[] = {r.call, LLVMBuildAShr(e->builder, block, const_i64(e, 1), "")};
+  LLVMValueRef half_block = LLVMBuildAShr(e->builder, block, const_i64(e, 1), "");
+  LLVMValueRef arguments[] = {r.call, half_block}, others[] = {second ? r.call : other_call(&r), half_block};
   LLVMValueRef odd = LLVMBuildAnd(e->builder, block, const_i64(e, 1), "");
   branch which;
   if_begin(e, &which, emit_icompare(e, LLVMIntEQ, odd, const_i64(e, 0)), "which");
   emit_call(e, first, arguments, 2);
   if_else(e, &which);
-  emit_call(e, second, arguments, 2);
+  emit_call(e, second ? second : first, others, 2);
   if_end(e, &which);
   routine_end_body(&r);
   return function;
@@ -265,8 +279,13 @@ typedef struct scan_emission {
   LLVMValueRef block;
 } scan_emission;
 
+static scan_emission plan_scan_block(program_code *pc) {
+  return (scan_emission){.code = scan_code_of(pc),
+                         .turned = plan_turned(pc, &pc->s->kernels.data[pc->kernel])};
+}
+
 static scan_emission emit_scan_block(program_code *pc) {
-  scan_emission s = {.code = scan_code_of(pc), .turned = plan_turned(pc, &pc->s->kernels.data[pc->kernel])};
+  scan_emission s = plan_scan_block(pc);
   s.block = emit_block(pc, &s.code, &s.turned);
   return s;
 }
@@ -283,7 +302,9 @@ LLVMValueRef emit_scan_kernel(program_code *pc) {
   scan_emission own = emit_scan_block(pc), other = {0};
   if (partner >= 0) {
     pc->kernel = partner;
-    other = emit_scan_block(pc);
+    pc->half = pc->key->half ? 1 : 0;
+    other = pc->half ? plan_scan_block(pc) : emit_scan_block(pc);
+    pc->half = 0;
     pc->kernel = here;
   }
   LLVMValueRef body = partner >= 0 ? emit_pair(pc, own.block, other.block) : own.block;
@@ -292,8 +313,10 @@ LLVMValueRef emit_scan_kernel(program_code *pc) {
   emit_turning(&r, &own.turned);
   LLVMValueRef blocks = blocks_of(&r, &own.code);
   if (partner >= 0) {
+    pc->half = pc->key->half ? 1 : 0;
     emit_turning(&r, &other.turned);
     blocks = emit_imul(r.e, emit_imax(r.e, blocks, blocks_of(&r, &other.code)), const_i64(r.e, 2));
+    pc->half = 0;
   }
   run_blocks(&r, body, blocks);
   routine_end_kernel(&r, NULL);

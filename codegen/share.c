@@ -199,7 +199,7 @@ static void put_scan(key_maker *m, const kernel *k, int which) {
   const scan_body *body = scan_body_of(k->subject);
   graph *g = m->pc->s->program->g;
   m->bodies[which] = body;
-  put(m, body->reverse);
+  put_external(m, EXTERNAL_REVERSE, body->reverse);
   put_dim(m, body->active);
   put_dim(m, pack_batch(body->pack));
   put_dim(m, pack_steps(body->pack));
@@ -271,10 +271,50 @@ static void forget(key_maker *m) {
   m->bodies[0] = m->bodies[1] = NULL;
 }
 
+static void describe(key_maker *m) {
+  for (size_t j = 0; j < m->queue.len; j++)
+    put_description(m, m->queue.data[j]);
+  forget(m);
+}
+
+// Two scans with one key each become one key of a pair. Which externals they have in common is part of it.
+static bool make_pair(key_maker *m, const kernel *first, const kernel *second, kernel_key *key) {
+  kernel_key own = {0}, other = {0};
+  m->key = &own;
+  put_scan(m, first, 0);
+  describe(m);
+  m->key = &other;
+  put_scan(m, second, 0);
+  describe(m);
+  bool equal = own.bytes.len == other.bytes.len && !memcmp(own.bytes.data, other.bytes.data, own.bytes.len);
+  if (equal) {
+    *key = own;
+    key->half = own.externals.len;
+    m->key = key;
+    put(m, -1); // no other key ends so
+    for (size_t k = 0; k < key->half; k++) {
+      external e = other.externals.data[k];
+      size_t j = 0;
+      while (j < key->half &&
+             (key->externals.data[j].kind != e.kind || key->externals.data[j].value != e.value))
+        j++;
+      put(m, (int64_t)j);
+      vec_push(&key->externals, e);
+    }
+  } else {
+    kernel_key_free(&own);
+  }
+  kernel_key_free(&other);
+  return equal;
+}
+
 void key_make(key_maker *m, int position, kernel_key *key) {
   const kernel *k = &m->pc->s->kernels.data[position];
+  const kernel *partner = k->partner >= 0 ? &m->pc->s->kernels.data[k->partner] : NULL;
+  if (partner && make_pair(m, k, partner, key))
+    return;
   m->key = key;
-  put(m, k->kind);
+  put(m, -2 - (int64_t)k->kind); // a pair's begins otherwise
   put(m, k->partner >= 0);
   if (k->kind == KERNEL_STAGE)
     put_stage(m, &k->stage);
@@ -282,18 +322,21 @@ void key_make(key_maker *m, int position, kernel_key *key) {
     put_scan(m, k, 0);
   else
     put_call(m, k);
-  if (k->partner >= 0)
-    put_scan(m, &m->pc->s->kernels.data[k->partner], 1);
-  for (size_t j = 0; j < m->queue.len; j++)
-    put_description(m, m->queue.data[j]);
-  forget(m);
+  if (partner)
+    put_scan(m, partner, 1);
+  describe(m);
 }
 
-int64_t key_external(const kernel_key *key, external_kind kind, int64_t number) {
-  for (size_t k = 0; k < key->externals.len; k++)
-    if (key->externals.data[k].kind == kind && key->externals.data[k].value == number)
+int64_t key_external(const kernel_key *key, int half, external_kind kind, int64_t number) {
+  size_t first = (size_t)half * key->half, n = key_table_externals(key);
+  for (size_t k = 0; k < n; k++)
+    if (key->externals.data[first + k].kind == kind && key->externals.data[first + k].value == number)
       return (int64_t)k;
   ICE("a kernel uses an external (%d, %lld) that its key does not hold", (int)kind, (long long)number);
+}
+
+size_t key_table_externals(const kernel_key *key) {
+  return key->half ? key->half : key->externals.len;
 }
 
 // ---- bodies

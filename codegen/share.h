@@ -12,13 +12,14 @@
 #include "support/vec.h"
 
 typedef enum {
-  EXTERNAL_MEMORY, // frame field << 32 | slot: an array of pointers, or the offsets of the workspace
-  EXTERNAL_RESULT, // slot in the frame's results
-  EXTERNAL_DIM,    // symbol
-  EXTERNAL_STREAM, // of random numbers
-  EXTERNAL_BOUND,  // of ids that are checked
-  EXTERNAL_INPUT,  // program input that a message names
-  EXTERNAL_WEIGHT, // number of a weight
+  EXTERNAL_MEMORY,  // frame field << 32 | slot: an array of pointers, or the offsets of the workspace
+  EXTERNAL_RESULT,  // slot in the frame's results
+  EXTERNAL_DIM,     // symbol
+  EXTERNAL_STREAM,  // of random numbers
+  EXTERNAL_BOUND,   // of ids that are checked
+  EXTERNAL_INPUT,   // program input that a message names
+  EXTERNAL_WEIGHT,  // number of a weight
+  EXTERNAL_REVERSE, // 1: a scan goes from the last step to the first, else 0
 } external_kind;
 
 typedef struct external {
@@ -29,6 +30,10 @@ typedef struct external {
 typedef struct kernel_key {
   strbuf bytes;
   VEC(external) externals;
+  // Two equal scans that run together (the directions of a bidirectional layer) share one body, which reads
+  // its own half of the table: the externals and scratch of one scan, then those of the other. 0: no such
+  // pair, else the externals of one.
+  size_t half;
 } kernel_key;
 
 typedef struct body_scratch {
@@ -56,8 +61,9 @@ void key_maker_free(key_maker *m);
 void key_make(key_maker *m, int position, kernel_key *key);
 void kernel_key_free(kernel_key *key);
 
-// Position of an external in the kernel's table; ICE when the key has not met it.
-int64_t key_external(const kernel_key *key, external_kind kind, int64_t value);
+// Position of an external in the kernel's table, or in half `half` of it; ICE when the key has not met it.
+int64_t key_external(const kernel_key *key, int half, external_kind kind, int64_t value);
+size_t key_table_externals(const kernel_key *key);                // of the table, or of one half
 int64_t external_of_buffer(const buffer *b, external_kind *kind); // not of PLACE_ROWS
 
 #endif
