@@ -1,0 +1,58 @@
+#!/bin/sh
+# Images of IDX files, packed or not, through a compiled model: numbers as they stand, labels from the file beside.
+#
+# usage: images.sh NLMC        (in an empty folder)
+set -u
+nlmc=$1
+
+fail() {
+  echo "failed: $1" >&2
+  [ -f out ] && cat out >&2
+  exit 1
+}
+run() { # WANTED_CODE WORDS...
+  wanted=$1
+  shift
+  ./sides "$@" >out 2>&1
+  found=$?
+  [ "$found" -eq "$wanted" ] || fail "'$*' ended with $found, not $wanted"
+}
+
+cat >sides.nlm <<'MODEL'
+model sides {
+  input image: float[2, 2, 1]
+  output side = image -> Rescaling(1 / 255) -> Conv2D(4, 2, activation = relu) -> Flatten()
+    -> Dense(2, activation = softmax)
+}
+train sides {
+  optimizer = Adam(learning_rate = 0.05)
+  loss = sparse_categorical_crossentropy
+  metrics = [accuracy]
+  epochs = 60
+  batch_size = 4
+}
+MODEL
+"$nlmc" build sides.nlm -o sides >out 2>&1 || fail "nlmc build"
+
+# Eight images of 2 x 2: the left column bright (label 4) or the right one (label 9).
+printf '\000\000\010\003\000\000\000\010\000\000\000\002\000\000\000\002' >eight-images-idx3-ubyte
+printf '\000\000\010\001\000\000\000\010' >eight-labels-idx1-ubyte
+for level in 377 300 240 200; do
+  printf "\\$level\\000\\$level\\010\\000\\$level\\020\\$level" >>eight-images-idx3-ubyte
+  printf '\004\011' >>eight-labels-idx1-ubyte
+done
+run 0 train eight-images-idx3-ubyte --seed 1 --quiet
+run 0 evaluate eight-images-idx3-ubyte --format json
+grep -q '"accuracy": 1\b' out || fail "eight images are not learned"
+cp out plain
+mkdir -p packed
+for file in eight-images-idx3-ubyte eight-labels-idx1-ubyte; do
+  gzip -c $file >packed/$file.gz
+done
+run 0 evaluate packed/eight-images-idx3-ubyte.gz --format json
+cmp -s plain out || fail "packed images differ"
+run 0 check-data eight-images-idx3-ubyte
+grep -qE ' 4 +50\.0%  9$' out || fail "no label 9 in half of the rows"
+rm packed/eight-labels-idx1-ubyte.gz
+run 1 evaluate packed/eight-images-idx3-ubyte.gz
+grep -qF "the labels of packed/eight-images-idx3-ubyte.gz" out || fail "no message about missing labels"
