@@ -23,11 +23,12 @@ if files '*.[chly]' '*.def' '*.sh' '*.py' '*.md' '*.nlm' '*.cmake' '*.txt' '*.js
   found=1
 fi
 
-for file in $(files '*.[chly]' '*.def' '*.sh' '*.py' '*.cmake'); do
-  lines=$(wc -l <"$file")
-  if [ "$lines" -gt $longest ]; then
-    echo "$file:$longest: $lines lines; split it (at most $longest)"
-    found=1
-  fi
-done
+if files '*.[chly]' '*.def' '*.sh' '*.py' '*.cmake' | xargs -r wc -l |
+  awk -v longest=$longest '$1 > longest && $2 != "total" {
+      print $2 ":" longest ": " $1 " lines; split it (at most " longest ")"
+      found = 1
+    }
+    END { exit !found }'; then
+  found=1
+fi
 exit $found
