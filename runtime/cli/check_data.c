@@ -75,25 +75,30 @@ static void put_labels(check *k, const data_column *c) {
 
 // ---- lengths
 
+static const char *unit_of(const model_pipeline *p) {
+  return p->pipeline.split == TEXT_SPLIT_CHARACTER ? "characters" : "tokens";
+}
+
 static void put_lengths(check *k, const model_pipeline *p, const data_column *ids) {
   int64_t most = p->pipeline.output_sequence_length;
   length_facts f = facts_lengths(ids, 0, ids->rows, most);
-  strbuf_printf(&k->out, "  tokens of %s: mean %.1f, shortest %zu", p->layer, f.mean, f.shortest);
+  strbuf_printf(&k->out, "  %s of %s: mean %.1f%s, shortest %zu", unit_of(p), p->layer, f.mean,
+                ids->step_start ? " a word" : "", f.shortest);
   for (int j = 0; f.rows && j < LENGTH_PERCENTS; j++)
     strbuf_printf(&k->out, ", %d%% up to %zu", length_percents[j], f.up_to[j]);
   strbuf_printf(&k->out, ", longest %zu", f.longest);
   if (f.empty)
     strbuf_printf(&k->out, "; %zu empty", f.empty);
   if (most)
-    strbuf_printf(&k->out, "; %zu rows (%.1f%%) are cut to %lld", f.cut,
+    strbuf_printf(&k->out, "; %zu %s (%.1f%%) are cut to %lld", f.cut, ids->step_start ? "words" : "rows",
                   f.rows ? 100.0 * (double)f.cut / (double)f.rows : 0, (long long)most);
   strbuf_puts(&k->out, "\n");
 }
 
 static void put_coverage(check *k, const model_pipeline *p, const data_column *ids, const char *of) {
   coverage_facts f = facts_coverage(p->words, ids, 0, ids->rows);
-  strbuf_printf(&k->out, "  vocabulary of %s: %.2f%% of %zu tokens are among its %zu words (from %s)\n",
-                p->layer, f.tokens ? 100.0 * (double)f.known / (double)f.tokens : 0, f.tokens,
+  strbuf_printf(&k->out, "  vocabulary of %s: %.2f%% of %zu %s are among its %zu (from %s)\n", p->layer,
+                f.tokens ? 100.0 * (double)f.known / (double)f.tokens : 0, f.tokens, unit_of(p),
                 vocabulary_size(p->words), of);
 }
 
@@ -123,7 +128,7 @@ static void put_text(check *k, size_t index, model_pipeline *p) {
   data_column *ids = facts_encode(c, p, &refused);
   if (!ids)
     strbuf_printf(&k->out, "  %s: %s\n", p->layer, strbuf_text(&refused));
-  if (ids && !ids->step_start) {
+  if (ids) {
     if (p->pipeline.layer == TEXT_VECTORIZATION)
       put_lengths(k, p, ids);
     put_coverage(k, p, ids, p->given ? "the model's source" : k->splits[0].path);
@@ -132,16 +137,23 @@ static void put_text(check *k, size_t index, model_pipeline *p) {
   data_column_free(ids);
 }
 
-// ---- duplicates: rows whose texts are the same bytes
+// ---- duplicates: rows whose texts, or whose words, are the same bytes
 
 typedef struct text_row {
-  text_view text;
-  size_t split, row;
+  const text_view *texts; // a text, or the words of one
+  size_t count, split, row;
 } text_row;
+
+static int compare_texts(const text_row *x, const text_row *y) {
+  int order = 0;
+  for (size_t j = 0; !order && j < x->count && j < y->count; j++)
+    order = by_name(&x->texts[j], &y->texts[j]);
+  return order ? order : (x->count > y->count) - (x->count < y->count);
+}
 
 static int by_text(const void *a, const void *b) {
   const text_row *x = a, *y = b;
-  int order = by_name(&x->text, &y->text);
+  int order = compare_texts(x, y);
   if (order)
     return order;
   if (x->split != y->split)
@@ -166,8 +178,10 @@ static void put_duplicates(check *k, size_t input) {
   size_t *pairs = xcalloc(k->count * k->count + 1, sizeof *pairs);
   for (size_t s = 0; s < k->count; s++) {
     const data_column *c = k->splits[s].data ? &k->splits[s].data->inputs[input] : NULL;
-    for (size_t r = 0; c && c->kind == DATA_TEXT && r < c->rows; r++) {
-      text_row row = {c->texts[r], s, r};
+    for (size_t r = 0; c && c->texts && r < c->rows; r++) {
+      size_t first = c->row_start ? (size_t)c->row_start[r] : r * c->items_per_row;
+      size_t end = c->row_start ? (size_t)c->row_start[r + 1] : first + c->items_per_row;
+      text_row row = {c->texts + first, end - first, s, r};
       vec_push(&rows, row);
     }
   }
@@ -175,7 +189,7 @@ static void put_duplicates(check *k, size_t input) {
   bool *seen = xcalloc(k->count + 1, sizeof *seen);
   for (size_t j = 0; j < rows.len; j++) {
     size_t b = rows.data[j].split;
-    if (j == 0 || by_name(&rows.data[j].text, &rows.data[j - 1].text))
+    if (j == 0 || compare_texts(&rows.data[j], &rows.data[j - 1]))
       memset(seen, 0, k->count * sizeof *seen);
     for (size_t a = 0; a <= b; a++)
       pairs[a * k->count + b] += seen[a];

@@ -9,13 +9,19 @@ static int by_size(const void *a, const void *b) {
 }
 
 length_facts facts_lengths(const data_column *c, size_t first, size_t count, int64_t most) {
+  bool nested = c->step_start != NULL;
+  if (nested) { // steps instead of rows
+    count = (size_t)(c->row_start[first + count] - c->row_start[first]);
+    first = (size_t)c->row_start[first];
+  }
   length_facts f = {.rows = count};
   if (!count)
     return f;
   size_t *lengths = xcalloc(count, sizeof *lengths);
   double sum = 0;
   for (size_t r = 0; r < count; r++) {
-    lengths[r] = data_column_steps(c, first + r);
+    lengths[r] = nested ? (size_t)(c->step_start[first + r + 1] - c->step_start[first + r])
+                        : data_column_steps(c, first + r);
     sum += (double)lengths[r];
     f.empty += lengths[r] == 0;
     f.cut += most && lengths[r] > (size_t)most;
@@ -36,6 +42,10 @@ static size_t first_item(const data_column *c, size_t row) {
 
 coverage_facts facts_coverage(const vocabulary *words, const data_column *ids, size_t first, size_t count) {
   size_t from = first_item(ids, first), to = first_item(ids, first + count);
+  if (ids->step_start) {
+    from = (size_t)ids->step_start[from];
+    to = (size_t)ids->step_start[to];
+  }
   coverage_facts f = {.tokens = to - from};
   for (size_t k = from; k < to; k++)
     f.known += !vocabulary_is_unknown(words, ids->ints[k]);

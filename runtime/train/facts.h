@@ -7,10 +7,11 @@
 enum { LENGTH_PERCENTS = 4 };
 extern const int length_percents[LENGTH_PERCENTS]; // 50, 90, 95, 99
 
-typedef struct length_facts { // steps of rows
+// Steps of rows; of a nested column (rows of words split into characters) characters of words.
+typedef struct length_facts {
   size_t rows, empty, shortest, longest;
-  size_t up_to[LENGTH_PERCENTS]; // this share of the rows has so many steps or fewer
-  size_t cut;                    // rows longer than `most`; 0 where nothing is cut
+  size_t up_to[LENGTH_PERCENTS]; // this share of them has so many steps or fewer
+  size_t cut;                    // those longer than `most`; 0 where nothing is cut
   double mean;
 } length_facts;
 // `most`: steps that are kept of a row; 0: all.

@@ -95,6 +95,26 @@ cp out one
 run 0 predict --input inputs.jsonl --format json --batch-size 40
 cmp -s one out || fail "results depend on the batch"
 
+# What check-data says of words and of their characters: 5 words of 2, of which one sentence stands there twice.
+printf 'no\tB\nda\tA\n\nno\tB\n\nno\tB\nda\tA\n' >twice.conll
+printf 'da\tA\nno\tB\n\nno\tB\ndamola\tA\n\nno\tB\n' >other.conll
+run 0 check-data twice.conll --validation other.conll
+for line in "twice.conll: 3 rows, 0 problems" "twice.conll: 1 rows repeat an earlier row of it" \
+  "other.conll: 1 of its rows are in twice.conll too" \
+  "  tokens of text_vectorization: mean 1.7, shortest 1, 50% up to 2, 90% up to 2, 95% up to 2, 99% up to 2, longest 2" \
+  "  characters of text_vectorization_1: mean 2.0 a word, shortest 2, 50% up to 2, 90% up to 2, 95% up to 2, 99% up to 2, longest 2" \
+  "  vocabulary of text_vectorization: 100.00% of 5 tokens are among its 4 (from twice.conll)" \
+  "  vocabulary of text_vectorization: 80.00% of 5 tokens are among its 4 (from twice.conll)" \
+  "  vocabulary of text_vectorization_1: 100.00% of 10 characters are among its 6 (from twice.conll)" \
+  "  vocabulary of text_vectorization_1: 85.71% of 14 characters are among its 6 (from twice.conll)"; do
+  grep -qxF "$line" out || fail "check-data does not say: $line"
+done
+[ "$(grep -c ' repeat \| too$' out)" -eq 2 ] || fail "check-data finds duplicates that are none"
+sed 's/"character")/"character", output_sequence_length = 4)/' tagger.nlm >cut.nlm
+"$nlmc" build cut.nlm -o cut >out 2>&1 || fail "nlmc build cut.nlm"
+./cut check-data other.conll >out 2>&1
+grep -qF "longest 6; 1 words (20.0%) are cut to 4" out || fail "check-data does not tell that words are cut"
+
 printf '{"words": ["a", "b", "c"], "tags": ["A", "B", "B"]}\n{"words": ["a", "b", "c"], "tags": ["A", "B"]}\n' >few.jsonl
 run 1 evaluate few.jsonl
 grep -qF "few.jsonl:2: error: 'words' has 3 steps, 'tags' has 2" out || fail "no message about too few labels"
