@@ -75,15 +75,11 @@ static void put_labels(check *k, const data_column *c) {
 
 // ---- lengths
 
-static const char *unit_of(const model_pipeline *p) {
-  return p->pipeline.split == TEXT_SPLIT_CHARACTER ? "characters" : "tokens";
-}
-
 static void put_lengths(check *k, const model_pipeline *p, const data_column *ids) {
   int64_t most = p->pipeline.output_sequence_length;
   length_facts f = facts_lengths(ids, 0, ids->rows, most);
-  strbuf_printf(&k->out, "  %s of %s: mean %.1f%s, shortest %zu", unit_of(p), p->layer, f.mean,
-                ids->step_start ? " a word" : "", f.shortest);
+  strbuf_printf(&k->out, "  %s of %s: mean %.1f%s, shortest %zu", text_split_units(p->pipeline.split),
+                p->layer, f.mean, ids->step_start ? " a word" : "", f.shortest);
   for (int j = 0; f.rows && j < LENGTH_PERCENTS; j++)
     strbuf_printf(&k->out, ", %d%% up to %zu", length_percents[j], f.up_to[j]);
   strbuf_printf(&k->out, ", longest %zu", f.longest);
@@ -98,8 +94,8 @@ static void put_lengths(check *k, const model_pipeline *p, const data_column *id
 static void put_coverage(check *k, const model_pipeline *p, const data_column *ids, const char *of) {
   coverage_facts f = facts_coverage(p->words, ids, 0, ids->rows);
   strbuf_printf(&k->out, "  vocabulary of %s: %.2f%% of %zu %s are among its %zu (from %s)\n", p->layer,
-                f.tokens ? 100.0 * (double)f.known / (double)f.tokens : 0, f.tokens, unit_of(p),
-                vocabulary_size(p->words), of);
+                f.tokens ? 100.0 * (double)f.known / (double)f.tokens : 0, f.tokens,
+                text_split_units(p->pipeline.split), vocabulary_size(p->words), of);
 }
 
 static void put_bins(check *k, const model_pipeline *p, const data_column *c) {

@@ -86,6 +86,7 @@ const char *text_pipeline_parse(text_pipeline *p, const char *standardize, const
 const char *text_pipeline_parse_kind(text_pipeline *p, const char *layer, const char *output_mode);
 const char *text_standardize_name(text_standardize s);
 const char *text_split_name(text_split s);
+const char *text_split_units(text_split s); // what messages call the parts: "characters", else "tokens"
 
 // ---- vocabulary
 // ------------------------------------------------------------------------------------------------

@@ -44,6 +44,10 @@ const char *text_split_name(text_split s) {
   return split_names[s];
 }
 
+const char *text_split_units(text_split s) {
+  return s == TEXT_SPLIT_CHARACTER ? "characters" : "tokens";
+}
+
 size_t text_standardize_into(const text_pipeline *p, const char *text, size_t bytes, char *out) {
   unsigned lower =
       p->standardize == TEXT_LOWER_AND_STRIP_PUNCTUATION || p->standardize == TEXT_LOWER ? UPPER : 0;

@@ -172,7 +172,7 @@ void data_adapt(loaded_model *m, const prepared_data *p, size_t rows, strbuf *me
     if (line->words || !text_has_vocabulary(&line->pipeline))
       continue;
     adapt_layer(m, p, k, rows);
-    strbuf_printf(messages, "note: vocabulary of '%s': %zu words from %zu rows\n", line->layer,
-                  vocabulary_size(line->words), rows);
+    strbuf_printf(messages, "note: vocabulary of '%s': %zu %s from %zu rows\n", line->layer,
+                  vocabulary_size(line->words), text_split_units(line->pipeline.split), rows);
   }
 }
