@@ -46,7 +46,8 @@ static bool parse(predict_options *o, int argc, char **argv, const struct nlm_ab
        .kind = OPTION_TEXTS,
        .to = &o->inputs,
        .placeholder = "FILE",
-       .help = "a text a line, or JSON lines with the inputs by name; NAME=FILE.npy, or a .npz: tensors"},
+       .help = "a text a line, or JSON lines with the inputs by name; IDX images; NAME=FILE.npy, or a .npz: "
+               "tensors"},
       {.name = "--weights",
        .kind = OPTION_TEXT,
        .to = &o->weights,
@@ -192,6 +193,18 @@ static int run_stream(prediction_run *r, const char *path) {
   return code ? code : worst;
 }
 
+// Images of an IDX file; labels are not looked for.
+static int run_images(prediction_run *r, const char *path) {
+  data_options options = {.outputs_optional = true, .format = "idx"};
+  dataset *d = dataset_open(&path, 1, &r->schema.data, &options, &r->problems);
+  int code = report_problems(r);
+  r->failed = code != EXIT_DONE;
+  if (d && code == EXIT_DONE)
+    code = run_dataset(r, d);
+  dataset_free(d);
+  return code;
+}
+
 static bool names_input(const loaded_model *m, const char *word) {
   for (size_t k = 0; k < m->inputs_count; k++) {
     size_t n = strlen(m->inputs[k].name);
@@ -240,7 +253,8 @@ static int run_all(prediction_run *r) {
   if (is_tensor_input(r))
     return run_tensors(r);
   if (o->inputs.len)
-    return run_stream(r, o->inputs.data[0]);
+    return data_is_idx(o->inputs.data[0]) ? run_images(r, o->inputs.data[0])
+                                          : run_stream(r, o->inputs.data[0]);
   if (o->texts.len == 1 && !strcmp(o->texts.data[0], "-"))
     return run_stream(r, "-");
   return run_texts(r);

@@ -62,8 +62,9 @@ size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *na
                             data_problems *problems) {
   if (!labels->texts)
     return 0;
-  token_table known;
+  token_table known, strange; // each label that is no class is told once, where it stands first
   token_table_init(&known, names_count);
+  token_table_init(&strange, 0);
   for (size_t i = 0; i < names_count; i++) {
     bool added;
     token_table_add(&known, names[i].data, names[i].bytes, token_hash(names[i].data, names[i].bytes), &added);
@@ -74,17 +75,23 @@ size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *na
   for (size_t row = 0; row < labels->rows; row++)
     for (uint64_t i = first_item(labels, row); i < first_item(labels, row + 1); i++) {
       text_view label = labels->texts[i];
-      uint32_t found = token_table_find(&known, label.data, label.bytes, token_first(label.data, label.bytes),
-                                        token_hash(label.data, label.bytes));
+      uint64_t hash = token_hash(label.data, label.bytes);
+      uint32_t found =
+          token_table_find(&known, label.data, label.bytes, token_first(label.data, label.bytes), hash);
       labels->ints[i] = found == TOKEN_ABSENT ? -1 : (int32_t)found;
       if (found != TOKEN_ABSENT)
         continue;
       unknown++;
+      bool added;
+      token_table_add(&strange, label.data, label.bytes, hash, &added);
+      if (!added)
+        continue;
       data_problem_add(problems, d->row_file ? d->row_file[row] : NULL, d->row_line ? d->row_line[row] : 0,
                        "label '%.*s' is none of the %zu classes of '%s'",
                        (int)(label.bytes < 60 ? label.bytes : 60), label.data, names_count, labels->name);
     }
   token_table_free(&known);
+  token_table_free(&strange);
   free(labels->texts);
   labels->texts = NULL;
   return unknown;

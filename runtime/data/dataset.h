@@ -100,6 +100,9 @@ typedef struct data_options {
 dataset *dataset_open(const char *const *paths, size_t count, const data_schema *schema,
                       const data_options *options, data_problems *problems);
 
+// Whether a path names a regular file, packed or not, that begins as IDX does. Anything else is not opened.
+bool data_is_idx(const char *path);
+
 // Tensor data. An int input takes any integer type within int32; a float input takes f2, f4, f8 and integers;
 // an output takes both, whatever its kind, and its column becomes DATA_INT or DATA_FLOAT by the file. Unknown
 // names, wrong extents, unequal row counts, NaN and infinity are problems. With options.outputs_optional

@@ -5,6 +5,8 @@
 #include "runtime/data/format.h"
 #include "runtime/npy.h"
 #include <string.h>
+#include <sys/stat.h>
+#include <zlib.h>
 
 typedef struct idx_array {
   npy_array values; // rank 1 or more; data points into the file
@@ -117,6 +119,7 @@ static bool put_image(data_builder *b, const npy_array *row, void *room, strbuf 
   return true;
 }
 
+// Without labels (NULL) for prediction.
 static void add_rows(const data_source *s, data_builder *b, const idx_array *images, const int32_t *labels) {
   void *room = xmalloc((images->row_items + 1) * sizeof(float));
   npy_array row = images->values;
@@ -131,8 +134,10 @@ static void add_rows(const data_source *s, data_builder *b, const idx_array *ima
     error.len = 0;
     if (!put_image(b, &row, room, &error))
       builder_row_problem(b, "image %zu: %s", r, strbuf_text(&error));
-    const char *digits = arena_printf(b->memory, "%d", (int)labels[r]);
-    builder_cell(b, 1, (text_view){digits, strlen(digits)});
+    if (labels) {
+      const char *digits = arena_printf(b->memory, "%d", (int)labels[r]);
+      builder_cell(b, 1, (text_view){digits, strlen(digits)});
+    }
     builder_end_row(b);
   }
   strbuf_free(&error);
@@ -142,8 +147,9 @@ static void add_rows(const data_source *s, data_builder *b, const idx_array *ima
 static bool schema_fits(const data_source *s, data_builder *b, const idx_array *images) {
   const data_schema *schema = s->schema;
   const data_field *f = schema->inputs;
+  bool labelled = !s->options || !s->options->outputs_optional;
   if (schema->inputs_count != 1 || (f->kind != DATA_FLOAT && f->kind != DATA_INT) ||
-      schema->outputs_count != 1) {
+      (labelled && schema->outputs_count != 1)) {
     data_problem_add(b->problems, s->path, 0,
                      "IDX files give images and one label each; the model needs one input of numbers and one "
                      "output for that");
@@ -162,8 +168,33 @@ static bool schema_fits(const data_source *s, data_builder *b, const idx_array *
   return false;
 }
 
+static void add_labelled(const data_source *s, data_builder *b, const idx_array *images) {
+  idx_array labels = {0};
+  char *path = labels_path(b, s->path);
+  if (!path) {
+    data_problem_add(b->problems, s->path, 0,
+                     "its name must hold 'images', so that the file of 'labels' beside it can be found");
+    return;
+  }
+  if (!read_labels(s, b, path, &labels))
+    return;
+  if (labels.rows != images->rows) {
+    data_problem_add(b->problems, path, 0, "%zu labels, %s has %zu images", labels.rows, s->path,
+                     images->rows);
+    return;
+  }
+  strbuf error = {0};
+  int32_t *numbers = xmalloc((labels.rows + 1) * sizeof *numbers);
+  if (npy_to_i32(&labels.values, numbers, &error))
+    add_rows(s, b, images, numbers);
+  else
+    data_problem_add(b->problems, path, 0, "%s", strbuf_text(&error));
+  strbuf_free(&error);
+  free(numbers);
+}
+
 static void read_rows(const data_source *s, data_builder *b) {
-  idx_array images, labels = {0};
+  idx_array images;
   const char *reason = parse(s->text, s->bytes, &images);
   if (!reason && images.values.rank < 2)
     reason = "one axis: these are labels; name the images, the labels beside them are found";
@@ -173,31 +204,24 @@ static void read_rows(const data_source *s, data_builder *b) {
   }
   if (!schema_fits(s, b, &images))
     return;
-  char *path = labels_path(b, s->path);
-  if (!path) {
-    data_problem_add(b->problems, s->path, 0,
-                     "its name must hold 'images', so that the file of 'labels' beside it can be found");
-    return;
-  }
-  if (!read_labels(s, b, path, &labels))
-    return;
-  if (labels.rows != images.rows) {
-    data_problem_add(b->problems, path, 0, "%zu labels, %s has %zu images", labels.rows, s->path,
-                     images.rows);
-    return;
-  }
-  strbuf error = {0};
-  int32_t *numbers = xmalloc((labels.rows + 1) * sizeof *numbers);
-  if (npy_to_i32(&labels.values, numbers, &error))
-    add_rows(s, b, &images, numbers);
+  if (s->options && s->options->outputs_optional)
+    add_rows(s, b, &images, NULL);
   else
-    data_problem_add(b->problems, path, 0, "%s", strbuf_text(&error));
-  strbuf_free(&error);
-  free(numbers);
+    add_labelled(s, b, &images);
 }
 
 static bool recognise(const data_source *s) {
   return !s->is_folder && has_magic(s->text, s->bytes);
+}
+
+bool data_is_idx(const char *path) {
+  struct stat about;
+  gzFile file = stat(path, &about) == 0 && S_ISREG(about.st_mode) ? gzopen(path, "rb") : NULL;
+  char head[4];
+  bool is = file && gzread(file, head, sizeof head) == (int)sizeof head && has_magic(head, sizeof head);
+  if (file)
+    gzclose(file);
+  return is;
 }
 
 const data_format data_format_idx = {

@@ -56,3 +56,22 @@ grep -qE ' 4 +50\.0%  9$' out || fail "no label 9 in half of the rows"
 rm packed/eight-labels-idx1-ubyte.gz
 run 1 evaluate packed/eight-images-idx3-ubyte.gz
 grep -qF "the labels of packed/eight-images-idx3-ubyte.gz" out || fail "no message about missing labels"
+
+# Prediction needs no labels.
+for file in eight-images-idx3-ubyte packed/eight-images-idx3-ubyte.gz; do
+  run 0 predict --input $file
+  [ "$(cut -f 1 out | tr '\n' ' ')" = "4 9 4 9 4 9 4 9 " ] || fail "prediction from $file"
+done
+run 0 predict --input eight-images-idx3-ubyte --format npy --output arrays
+[ -f arrays/side.npy ] || fail "no array of predictions"
+head -c 30 eight-images-idx3-ubyte >short-images-idx3-ubyte
+run 1 predict --input short-images-idx3-ubyte
+grep -qF "short-images-idx3-ubyte: error: the file ends before the last row" out || fail "no message about a cut file"
+run 1 predict --input eight-labels-idx1-ubyte
+grep -qF "these are labels" out || fail "no message about labels in the place of images"
+
+# A label that training did not know is told once.
+printf '\000\000\010\001\000\000\000\010\004\011\007\007\007\011\004\005' >eight-labels-idx1-ubyte
+run 1 evaluate eight-images-idx3-ubyte
+[ "$(grep -c error: out)" -eq 2 ] || fail "two unknown labels are two messages"
+grep -qF "label '7' is none of the 2 classes of 'side'" out || fail "no message about an unknown label"
