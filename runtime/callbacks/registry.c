@@ -70,7 +70,7 @@ static bool refuse_monitor(const callback *c, callback_host *h, const char *name
   strbuf_printf(&h->messages, "%s: there is no '%s' to watch", c->def->item.class_name, name);
   if (near)
     strbuf_printf(&h->messages, "; did you mean '%s'?", near);
-  strbuf_puts(&h->messages, " There are");
+  strbuf_puts(&h->messages, near ? " There are" : "; there are");
   for (size_t k = 0; k < h->expected->count; k++)
     strbuf_printf(&h->messages, "%s %s", k ? "," : "", h->expected->names[k]);
   strbuf_puts(&h->messages, "\n");
