@@ -44,7 +44,7 @@ static int run(const options *o) {
   c.times.load = seconds_now() - start;
   const char *executable = code == EXIT_DONE ? executable_name(&l, o) : NULL;
   if (code == EXIT_DONE)
-    code = refuse_overwriting(&l, o, executable);
+    code = refuse_overwriting(&l, o, &executable, 1);
   if (code == EXIT_DONE)
     code = compile(&l, o, &c, executable);
   if (o->time_passes)

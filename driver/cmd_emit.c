@@ -57,13 +57,16 @@ static int emit_header(const emission *e) {
 }
 
 // What goes to standard output has nothing beside it.
+static const char *header_path(const emission *e) {
+  return output_beside(e->l->unit->mem, e->path, ".h");
+}
+
 static int emit_header_beside(const emission *e) {
   if (!strcmp(e->path, "-"))
     return EXIT_DONE;
   emission header = *e;
-  header.path = output_beside(e->l->unit->mem, e->path, ".h");
-  int code = refuse_overwriting(e->l, e->o, header.path);
-  return code == EXIT_DONE ? emit_header(&header) : code;
+  header.path = header_path(e);
+  return emit_header(&header);
 }
 
 static int emit_object(const emission *e) {
@@ -109,18 +112,19 @@ static const struct {
   const char *kind, *extension;
   emit_level level;
   int (*emit)(const emission *e);
+  bool with_header; // beside the result
 } kinds[] = {
-    {"ast", "-", LEVEL_SYNTAX, NULL},
-    {"graph", "-", LEVEL_LAYERS, emit_graph},
-    {"ops", "-", LEVEL_PROGRAMS, emit_ops},
-    {"kernels", "-", LEVEL_PROGRAMS, emit_kernels},
-    {"header", ".h", LEVEL_PROGRAMS, emit_header},
-    {"llvm", "-", LEVEL_CODE, emit_llvm},
-    {"bitcode", ".bc", LEVEL_CODE, emit_bitcode},
-    {"asm", "-", LEVEL_CODE, emit_asm},
-    {"obj", ".o", LEVEL_CODE, emit_object},
-    {"lib", ".a", LEVEL_CODE, emit_lib},
-    {"shared", ".so", LEVEL_CODE, emit_shared},
+    {"ast", "-", LEVEL_SYNTAX, NULL, false},
+    {"graph", "-", LEVEL_LAYERS, emit_graph, false},
+    {"ops", "-", LEVEL_PROGRAMS, emit_ops, false},
+    {"kernels", "-", LEVEL_PROGRAMS, emit_kernels, false},
+    {"header", ".h", LEVEL_PROGRAMS, emit_header, false},
+    {"llvm", "-", LEVEL_CODE, emit_llvm, false},
+    {"bitcode", ".bc", LEVEL_CODE, emit_bitcode, false},
+    {"asm", "-", LEVEL_CODE, emit_asm, false},
+    {"obj", ".o", LEVEL_CODE, emit_object, true},
+    {"lib", ".a", LEVEL_CODE, emit_lib, true},
+    {"shared", ".so", LEVEL_CODE, emit_shared, true},
 };
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
@@ -151,10 +155,12 @@ static int emit_ast(const options *o) {
   if (!s)
     diag_error(d, (span){0}, "%s cannot be read: %s", path, strerror(error));
   print_diagnostics(o, d);
-  if (!diags_errors(d)) {
+  const char *output = o->output ? o->output : "-";
+  if (!diags_errors(d))
+    code = refuse_overwriting_of(&path, 1, o, &output, 1);
+  if (!diags_errors(d) && code == EXIT_DONE) {
     strbuf out = {0};
     ast_print(file, &out);
-    const char *output = o->output ? o->output : "-";
     code = write_output(output, &out);
     if (code == EXIT_DONE)
       code = write_depfile_of(&path, 1, o, output);
@@ -189,7 +195,9 @@ static int emit_model(emission *e, int kind) {
   const options *o = e->o;
   const char *extension = kinds[kind].extension, *from = o->words.data[1];
   e->path = o->output ? o->output : *extension == '-' ? "-" : output_beside(e->l->unit->mem, from, extension);
-  int code = refuse_overwriting(e->l, o, e->path);
+  const char *results[] = {e->path,
+                           kinds[kind].with_header && strcmp(e->path, "-") != 0 ? header_path(e) : NULL};
+  int code = refuse_overwriting(e->l, o, results, 2);
   if (code == EXIT_DONE)
     code = compile(e, kinds[kind].level);
   if (code != EXIT_DONE)

@@ -144,20 +144,46 @@ int write_output(const char *path, const strbuf *bytes) {
   return failed ? EXIT_WRONG_INPUT : EXIT_DONE;
 }
 
-int refuse_overwriting(const loaded *l, const options *o, const char *output) {
-  struct stat result, read;
-  if (!strcmp(output, "-") || stat(output, &result) != 0)
-    return EXIT_DONE;
-  const char *const *paths;
-  size_t n = load_dependencies(l->unit, &paths);
+static bool is_same_file(const char *a, const char *b) {
+  struct stat x, y;
+  if (!a || !b || !strcmp(a, "-") || !strcmp(b, "-"))
+    return false;
+  return !strcmp(a, b) ||
+         (stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino);
+}
+
+static bool is_refused(const char *const *paths, size_t n, const options *o, const char *result) {
   for (size_t k = 0; k <= n; k++) {
     const char *path = k < n ? paths[k] : o->weights;
-    if (!path || stat(path, &read) != 0 || read.st_dev != result.st_dev || read.st_ino != result.st_ino)
+    if (!is_same_file(path, result))
       continue;
-    fprintf(stderr, "nlmc: the result would replace %s, which was read; name another file with -o\n", path);
-    return EXIT_WRONG_USAGE;
+    fprintf(stderr, "nlmc: the result would replace %s, which was read; name another file with %s\n", path,
+            result == o->depfile ? "--depfile" : "-o");
+    return true;
+  }
+  return false;
+}
+
+int refuse_overwriting_of(const char *const *paths, size_t n, const options *o, const char *const *results,
+                          size_t n_results) {
+  for (size_t k = 0; k <= n_results; k++) {
+    const char *result = k < n_results ? results[k] : o->depfile;
+    if (is_refused(paths, n, o, result))
+      return EXIT_WRONG_USAGE;
+    for (size_t j = 0; j < k; j++)
+      if (is_same_file(results[j], result)) {
+        fprintf(stderr, "nlmc: %s would be two results at once; name another file with %s\n", result,
+                k < n_results ? "-o" : "--depfile");
+        return EXIT_WRONG_USAGE;
+      }
   }
   return EXIT_DONE;
+}
+
+int refuse_overwriting(const loaded *l, const options *o, const char *const *results, size_t n_results) {
+  const char *const *paths;
+  size_t n = load_dependencies(l->unit, &paths);
+  return refuse_overwriting_of(paths, n, o, results, n_results);
 }
 
 int say_stopped(const options *o) {

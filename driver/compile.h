@@ -36,8 +36,11 @@ void header_print(const model *m, const program_inputs *inputs, const options *o
 // Writes make's rule "output: files read" when --depfile asks for it.
 int write_depfile(const loaded *l, const options *o, const char *output);
 int write_depfile_of(const char *const *paths, size_t n, const options *o, const char *output);
-// Exit code 2 after a message when a result would replace a file that was read.
-int refuse_overwriting(const loaded *l, const options *o, const char *output);
+// Exit code 2 after a message when one of the results (NULL: none), or what --depfile names, would replace a
+// file that was read, or two of them are one file.
+int refuse_overwriting(const loaded *l, const options *o, const char *const *results, size_t n_results);
+int refuse_overwriting_of(const char *const *paths, size_t n, const options *o, const char *const *results,
+                          size_t n_results);
 // Says on standard error that --stop-after left nothing to write. EXIT_DONE.
 int say_stopped(const options *o);
 // The module as a file, or a message.

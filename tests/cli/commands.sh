@@ -157,7 +157,19 @@ exists sub/prog
 cp imdb.nlm plain
 expect 2 build plain
 says err 'would replace plain'
-cmp -s plain imdb.nlm || fail "the source stays as it was"
+cp imdb.nlm plain.nlm
+expect 2 build plain.nlm -o other --depfile ./plain.nlm
+says err 'would replace plain.nlm'
+expect 2 emit ast plain.nlm -o plain.nlm
+says err 'would replace plain.nlm'
+expect 2 emit obj plain.nlm -o same.h
+says err 'same.h would be two results'
+expect 2 build plain.nlm -o other --depfile other
+says err 'other would be two results'
+absent other
+for file in plain plain.nlm; do
+  cmp -s $file imdb.nlm || fail "the source stays as it was"
+done
 mkdir temporary
 TMPDIR=$PWD/temporary
 export TMPDIR
