@@ -26,11 +26,9 @@ static const layer_def *definition(const char *name) {
   return def;
 }
 
-enum { MAX_OPERANDS = 8 };
-
 typedef struct operands {
   layer *l;
-  tensor *inputs[MAX_OPERANDS];
+  tensor **inputs; // room for all operands
   int n_inputs, n;
 } operands;
 
@@ -48,8 +46,6 @@ static bool add_number(operands *o, const value *v) {
 static bool add_operand(operands *o, const value *v) {
   if (!is_tensor(v))
     return add_number(o, v);
-  if (o->n_inputs == MAX_OPERANDS)
-    return false;
   o->inputs[o->n_inputs++] = v->object;
   o->n++;
   return true;
@@ -73,6 +69,10 @@ static tensor *apply(operands *o, span at) {
 }
 
 static tensor *report_operand(model *m, const char *what, const value *v) {
+  if (v->kind == VALUE_INT || v->kind == VALUE_FLOAT) {
+    diag_error(m->unit->diags, v->at, "%s takes a number as one of its first three operands only", what);
+    return model_poison(m, v->at);
+  }
   strbuf found = {0};
   value_print(v, &found);
   diag_error(m->unit->diags, v->at, "%s works on tensors and numbers, found %s", what, strbuf_text(&found));
@@ -98,7 +98,8 @@ static value **no_arguments(model *m) {
 }
 
 tensor *model_apply_operator(model *m, const char *op, const value *a, const value *b, span at) {
-  operands o = {.l = layer_new(m, operator_definition(op), no_arguments(m), at, m->scope)};
+  operands o = {.l = layer_new(m, operator_definition(op), no_arguments(m), at, m->scope),
+                .inputs = ARENA_ARRAY(m->unit->mem, tensor *, 2)};
   const char *what = arena_printf(m->unit->mem, "'%s'", strcmp(op, "neg") == 0 ? "-" : op);
   if (!add_operand(&o, a))
     return report_operand(m, what, a);
@@ -134,8 +135,10 @@ tensor *model_apply_function(model *m, const char *name, const value *call, tens
                              int n_inputs, span at) {
   const layer_def *def = definition(name);
   value bare = {.kind = VALUE_CALL, .at = at, .text = name};
-  operands o = {.l = layer_new(m, def, NULL, at, m->scope)};
-  for (int i = 0; i < n_inputs && i < MAX_OPERANDS; i++) {
+  size_t room = (size_t)n_inputs + (call ? call->count : 0);
+  operands o = {.l = layer_new(m, def, NULL, at, m->scope),
+                .inputs = ARENA_ARRAY(m->unit->mem, tensor *, room)};
+  for (int i = 0; i < n_inputs; i++) {
     o.inputs[o.n_inputs++] = inputs[i];
     o.n++;
   }

@@ -6,6 +6,7 @@
 enum {
   CHEAP = 4,
   COSTLY_OP = 12,
+  COST_MAX = 1 << 20,
   DIVISION = 4,
   MOST_INLINE = 200, // so that no kernel's code grows with the model
 };
@@ -234,7 +235,7 @@ static int inline_cost(const fusion *f, const node *n) {
     const node *in = n->in[k];
     cost += f->materialise[in->id] ? 1 : f->cost[in->id];
   }
-  return cost;
+  return cost < COST_MAX ? cost : COST_MAX; // a shared operand counts at each use
 }
 
 static bool repeats_operand(const node *user, const node *n) {

@@ -112,14 +112,48 @@ static char *first_number(char *line, char *end, int64_t width) {
   return at;
 }
 
-static bool is_count_line(const char *line) {
+// word2vec's and fastText's first line: rows and numbers in each.
+static bool is_count_line(const char *line, long long *width) {
   char *end;
   long long rows = strtoll(line, &end, 10);
   if (end == line || *end != ' ' || rows < 0)
     return false;
   const char *second = end;
-  long long width = strtoll(second, &end, 10);
-  return end != second && width > 0 && end[strspn(end, " \r\n")] == 0;
+  *width = strtoll(second, &end, 10);
+  return end != second && *width > 0 && end[strspn(end, " \r\n")] == 0;
+}
+
+static bool refuse_width(const table *t, long long width) {
+  strbuf_printf(t->report, "%s:1: its vectors have %lld numbers, those of the table %lld", t->path, width,
+                (long long)t->width);
+  return false;
+}
+
+// Numbers at the end of a line, behind at least one field.
+static long long count_numbers(const char *line, size_t n) {
+  long long count = 0;
+  for (const char *end = line + n;;) {
+    while (end > line && strchr(" \r\n", end[-1]))
+      end--;
+    const char *at = end;
+    while (at > line && at[-1] != ' ')
+      at--;
+    char *behind;
+    if (at == line || at == end || (strtod(at, &behind), behind != end))
+      return count;
+    count++;
+    end = at;
+  }
+}
+
+// Since a word may hold spaces, a file of wider vectors would read as one of strange words: the first line
+// tells.
+static bool check_width(const table *t, const char *line, size_t n, bool *is_heading) {
+  long long width = 0;
+  *is_heading = is_count_line(line, &width);
+  if (!*is_heading)
+    width = count_numbers(line, n);
+  return (*is_heading ? width == t->width : width <= t->width) || refuse_width(t, width);
 }
 
 static bool read_numbers(const table *t, char *at, int64_t row, size_t line) {
@@ -190,9 +224,12 @@ static bool load_text(const table *t) {
   char *line = NULL;
   size_t room = 0, number = 0;
   int64_t seen = 0;
-  for (ssize_t n; fine && (n = getline(&line, &room, f)) >= 0;)
-    if (++number > 1 || !is_count_line(line))
+  for (ssize_t n; fine && (n = getline(&line, &room, f)) >= 0;) {
+    bool is_heading = false;
+    fine = ++number > 1 || check_width(t, line, (size_t)n, &is_heading);
+    if (fine && !is_heading)
       fine = read_line(t, line, (size_t)n, number, filled, &seen);
+  }
   if (fine && ferror(f)) {
     strbuf_printf(t->report, "%s: %s", t->path, strerror(errno));
     fine = false;

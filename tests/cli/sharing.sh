@@ -16,6 +16,7 @@ rm -rf ./*
     printf '  output y%d = a48\n  output z%d = e + %d\n' $k $k $k
     k=$((k + 1))
   done
+  printf '  output top = maximum(a0, a1, a2, a3, a4, a5, a6, a7, a8 + 1, a9, a10, a11)\n'
   printf '}\ntrain { loss = {y0: mse} }\n'
 } >shared.nlm
 expect 0 emit kernels shared.nlm --training
@@ -25,6 +26,7 @@ printf '{"x": [1, 2, 4], "ids": [3, 0], "y0": [1, 2, 4]}\n' >rows.jsonl
 ./shared evaluate rows.jsonl --format json >out || fail 'evaluation'
 says out '"loss": 0'
 ./shared predict --input rows.jsonl --format json >out || fail 'prediction'
+says out '"top": {"values": [2, 3, 5]}'
 for k in 0 9 19; do
   says out "\"y$k\": {\"values\": [1, 2, 4]}"
   says out "\"z$k\": {\"values\": [[$((k + 1))], [$((k + 1))]]}"

@@ -17,3 +17,12 @@ expect 1 train train.tsv --pretrained embedding=letters.vec
 says "letters.vec:1: 'x' is no number"
 expect 1 train train.tsv --pretrained embeding=words.vec
 says "no layer 'embeding'"
+# A file of wider vectors is not one of words with spaces.
+printf 'fine 1 2 3 4 5\nfilm 1 2 3 4 5\n' >wide.vec
+expect 1 train train.tsv --pretrained embedding=wide.vec
+says "wide.vec:1: its vectors have 5 numbers, those of the table 3"
+printf '2 4\nfine 1 2 3 4\nfilm 1 2 3 4\n' >heading.vec
+expect 1 train train.tsv --pretrained embedding=heading.vec
+says "heading.vec:1: its vectors have 4 numbers, those of the table 3"
+printf 'at home 1 2 3\nfine 4 5 6\n' >spaced.vec
+expect 0 train train.tsv --pretrained embedding=spaced.vec --epochs 1
