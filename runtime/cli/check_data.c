@@ -1,5 +1,5 @@
 // check-data: what data holds, before anybody trains on it. Each DATA is a split of its own.
-#include "runtime/cli/cli.h"
+#include "runtime/cli/data_options.h"
 #include "runtime/train/facts.h"
 #include "runtime/train/prepare.h"
 #include <stdio.h>
@@ -8,13 +8,13 @@
 
 typedef struct split {
   const char *path;
+  model_schema schema;
   dataset *data;
   size_t problems;
 } split;
 
 typedef struct check {
   loaded_model *m;
-  model_schema schema;
   split *splits;
   size_t count;
   strbuf out;
@@ -48,14 +48,26 @@ static size_t items_of(const data_column *c) {
   return c->row_start ? (size_t)c->row_start[c->rows] : c->rows * c->items_per_row;
 }
 
+enum { DIGITS = 12 };
+
+// Labels as texts: of class numbers, their digits, which are put into `room` of DIGITS each.
+static void copy_labels(const data_column *c, text_view *labels, char *room) {
+  for (size_t j = 0; j < items_of(c); j++) {
+    char *digits = room + (c->texts ? 0 : DIGITS * j);
+    labels[j] =
+        c->texts ? c->texts[j] : (text_view){digits, (size_t)snprintf(digits, DIGITS, "%d", (int)c->ints[j])};
+  }
+}
+
 static void put_labels(check *k, const data_column *c) {
   enum { SHOWN = 50 };
-  if (!c->present || !c->texts)
+  if (!c->present || (!c->texts && !c->ints))
     return;
   size_t n = items_of(c), distinct = 0;
   text_view *sorted = xmalloc((n + 1) * sizeof *sorted);
   label_count *counts = xcalloc(n + 1, sizeof *counts);
-  memcpy(sorted, c->texts, n * sizeof *sorted);
+  char *room = xmalloc(c->texts ? 1 : DIGITS * (n + 1));
+  copy_labels(c, sorted, room);
   qsort(sorted, n, sizeof *sorted, by_name);
   for (size_t j = 0; j < n; j++) {
     if (j == 0 || by_name(&sorted[j], &sorted[j - 1]))
@@ -71,6 +83,7 @@ static void put_labels(check *k, const data_column *c) {
     strbuf_printf(&k->out, "    and %zu more\n", distinct - SHOWN);
   free(sorted);
   free(counts);
+  free(room);
 }
 
 // ---- lengths
@@ -201,8 +214,19 @@ static void put_duplicates(check *k, size_t input) {
 
 static void open_split(check *k, split *s) {
   data_problems problems = {0};
+  data_tensors inputs = {0}, targets = {0};
   const char *path = s->path;
-  s->data = dataset_open(&path, 1, &k->schema.data, NULL, &problems);
+  bool archive = data_is_archive(path);
+  s->schema = schema_new(k->m, archive ? SCHEMA_TENSORS : SCHEMA_FILES);
+  if (archive) {
+    data_archive_tensors(k->m->abi, path, &inputs, &targets);
+    s->data = dataset_from_tensors(inputs.data, inputs.len, targets.data, targets.len, &s->schema.data, NULL,
+                                   &problems);
+  } else {
+    s->data = dataset_open(&path, 1, &s->schema.data, NULL, &problems);
+  }
+  data_tensors_free(&inputs);
+  data_tensors_free(&targets);
   s->problems = problems.count;
   strbuf text = {0};
   data_problems_print(&problems, &text);
@@ -223,7 +247,7 @@ static void put_split(check *k, size_t index) {
 }
 
 static int run(loaded_model *m, const cli_words *paths) {
-  check k = {.m = m, .schema = schema_new(m, SCHEMA_FILES), .count = paths->len};
+  check k = {.m = m, .count = paths->len};
   size_t problems = 0;
   k.splits = xcalloc(k.count + 1, sizeof *k.splits);
   for (size_t s = 0; s < k.count; s++) {
@@ -235,10 +259,11 @@ static int run(loaded_model *m, const cli_words *paths) {
   for (size_t j = 0; j < m->inputs_count; j++)
     put_duplicates(&k, j);
   fputs(strbuf_text(&k.out), stdout);
-  for (size_t s = 0; s < k.count; s++)
+  for (size_t s = 0; s < k.count; s++) {
     dataset_free(k.splits[s].data);
+    schema_free(&k.splits[s].schema);
+  }
   free(k.splits);
-  schema_free(&k.schema);
   strbuf_free(&k.out);
   return problems ? EXIT_WRONG_INPUT : EXIT_DONE;
 }
@@ -250,7 +275,7 @@ int command_check_data(int argc, char **argv, const struct nlm_abi_model *abi) {
        .kind = OPTION_TEXTS,
        .to = &paths,
        .placeholder = "DATA...",
-       .help = "folder per class, TSV, CSV, JSON lines, fastText, CoNLL, CoNLL-U, IDX"},
+       .help = "folder per class, TSV, CSV, JSON lines, fastText, CoNLL, CoNLL-U, IDX, .npz"},
       {.name = "--validation",
        .kind = OPTION_TEXTS,
        .to = &paths,

@@ -87,6 +87,8 @@ static bool options_agree(const train_options *o, const struct nlm_abi_model *ab
 typedef struct train_run {
   const train_options *options;
   loaded_model *m;
+  data_request *request,
+      *validation_request; // the latter is empty where rows are split off, or none are held
   train_settings settings;
   char *checkpoint; // to resume from; NULL: none
   bool has_weights; // parameters came from --weights or will from the checkpoint
@@ -166,15 +168,13 @@ static bool read_beginning(train_run *r) {
   return true;
 }
 
-static bool read_data(train_run *r, data_request *request) {
+static bool read_data(train_run *r) {
   const train_options *o = r->options;
-  data_request validation = {
-      .paths = o->validation.paths.data, .paths_count = o->validation.paths.len, .seed = r->settings.seed};
   strbuf messages = {0};
-  request->seed = r->settings.seed;
-  bool fine = data_prepare(r->m, request, &r->training, &messages);
-  if (validation.paths_count)
-    fine = data_prepare(r->m, &validation, &r->validation, &messages) && fine;
+  r->request->seed = r->validation_request->seed = r->settings.seed;
+  bool fine = data_prepare(r->m, r->request, &r->training, &messages);
+  if (o->validation.paths.len)
+    fine = data_prepare(r->m, r->validation_request, &r->validation, &messages) && fine;
   fine = fine && data_bind_classes(r->m, &r->training, true, &messages);
   if (r->validation.data)
     fine = fine && data_bind_classes(r->m, &r->validation, false, &messages);
@@ -269,15 +269,14 @@ static void show_profile(const trainer *t) {
   strbuf_free(&table);
 }
 
-static void begin_report(train_run *r, trainer *t, const data_request *request,
-                         const data_request *validation) {
+static void begin_report(train_run *r, trainer *t) {
   const train_rows *held = &t->validation;
   bool apart = r->validation.data != NULL;
   if (r->options->report)
     r->report =
-        train_report_new(r->options->report, t, (report_part){request, &r->training, 0, r->split},
-                         (report_part){apart ? validation : NULL, apart ? &r->validation : &r->training,
-                                       held->first, held->count});
+        train_report_new(r->options->report, t, (report_part){r->request, &r->training, 0, r->split},
+                         (report_part){apart ? r->validation_request : NULL,
+                                       apart ? &r->validation : &r->training, held->first, held->count});
 }
 
 // The page tells of a failure too; what went wrong with the page itself counts where nothing else did.
@@ -292,8 +291,8 @@ static bool end_report(train_run *r, bool fine) {
   return fine && written;
 }
 
-static bool run_trainer(train_run *r, const data_request *request, trainer *t, batcher *training,
-                        batcher *validation) {
+static bool run_trainer(train_run *r, trainer *t, batcher *training, batcher *validation) {
+  const data_request *request = r->request, *held_request = r->validation_request;
   const dataset *d = r->training.data, *v = r->validation.data;
   if (!trainer_init(t, r->m, &r->settings, &r->error) ||
       !batcher_init(training, r->m, &t->session, d, &r->training.schema, true, &r->error) ||
@@ -301,6 +300,9 @@ static bool run_trainer(train_run *r, const data_request *request, trainer *t, b
     return false;
   batcher_name_files(training, request->inputs.data, request->inputs.len, request->targets.data,
                      request->targets.len);
+  if (v)
+    batcher_name_files(validation, held_request->inputs.data, held_request->inputs.len,
+                       held_request->targets.data, held_request->targets.len);
   batcher_weigh_classes(training, (const double *const *)r->class_weights);
   train_rows rows = {training, 0, r->split};
   train_rows held =
@@ -314,17 +316,15 @@ static bool run_trainer(train_run *r, const data_request *request, trainer *t, b
   if (t->first_epoch >= r->settings.epochs && !r->options->quiet)
     cli_say(r->m->abi, "%lld epochs are done already; --epochs says how many there shall be in all",
             (long long)t->first_epoch);
-  data_request held_request = {.paths = r->options->validation.paths.data,
-                               .paths_count = r->options->validation.paths.len};
-  begin_report(r, t, request, &held_request);
+  begin_report(r, t);
   return end_report(r, trainer_run(t, &r->error));
 }
 
-static int train(train_run *r, data_request *request) {
+static int train(train_run *r) {
   trainer t = {0};
   batcher training = {0}, validation = {0};
-  bool fine = make_settings(r) && read_beginning(r) && read_data(r, request) && set_parameters(r) &&
-              run_trainer(r, request, &t, &training, &validation);
+  bool fine = make_settings(r) && read_beginning(r) && read_data(r) && set_parameters(r) &&
+              run_trainer(r, &t, &training, &validation);
   if (fine && t.profile)
     show_profile(&t);
   if (fine && !r->options->quiet)
@@ -345,24 +345,25 @@ static int train(train_run *r, data_request *request) {
 
 int command_train(int argc, char **argv, const struct nlm_abi_model *abi) {
   train_options o = {.threads = cli_default_threads()};
-  data_request request = {0};
+  data_request request = {0}, validation = {0};
   loaded_model m = {0};
   strbuf error = {0};
   int code = EXIT_WRONG_USAGE;
   if (parse_data(&o, argc, argv, abi) && options_agree(&o, abi) &&
-      data_words_request(abi, &o.data, &request)) {
-    train_run r = {.options = &o, .m = &m};
+      data_words_request(abi, &o.data, &request) &&
+      (!o.validation.paths.len || data_words_request(abi, &o.validation, &validation))) {
+    train_run r = {.options = &o, .m = &m, .request = &request, .validation_request = &validation};
     if (model_open(&m, abi, &error))
       code = cli_fail(abi, "%s", strbuf_text(&error));
     else if (!m.training)
       code = cli_fail(abi, "the model has no train block");
     else
-      code = train(&r, &request);
+      code = train(&r);
   }
   if (m.abi)
     model_close(&m);
   data_words_free(&o.data, &request);
-  vec_free(&o.validation.paths);
+  data_words_free(&o.validation, &validation);
   vec_free(&o.pretrained);
   strbuf_free(&error);
   return code;
