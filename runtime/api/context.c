@@ -217,6 +217,8 @@ static nlm_status measure(const nlm_model *model, const nlm_limits *limits, size
   int64_t workspace_bytes;
   cursor at = {0};
   *bytes = 0;
+  if (!model)
+    return NLM_ERROR_USAGE;
   if (!resolve_limits(model, limits, &l))
     return NLM_ERROR_LIMITS;
   int64_t *dims = calloc((size_t)model->loaded.abi->n_dims + 1, sizeof *dims);
@@ -259,6 +261,8 @@ static nlm_status place_context(const nlm_model *model, const nlm_limits *limits
 nlm_status nlm_context_create_in(const nlm_model *model, const nlm_limits *limits, void *memory, size_t bytes,
                                  nlm_context **context) {
   size_t needed;
+  if (!context)
+    return NLM_ERROR_USAGE;
   *context = NULL;
   nlm_status status = measure(model, limits, &needed);
   if (status)
@@ -270,6 +274,8 @@ nlm_status nlm_context_create_in(const nlm_model *model, const nlm_limits *limit
 
 nlm_status nlm_context_create(const nlm_model *model, const nlm_limits *limits, nlm_context **context) {
   size_t needed;
+  if (!context)
+    return NLM_ERROR_USAGE;
   *context = NULL;
   nlm_status status = measure(model, limits, &needed);
   if (status)
@@ -294,7 +300,7 @@ void nlm_context_destroy(nlm_context *context) {
 }
 
 const char *nlm_context_error(const nlm_context *context) {
-  return context->error;
+  return context ? context->error : "";
 }
 
 nlm_status context_fail(nlm_context *c, nlm_status status, const char *format, ...) {
@@ -306,6 +312,8 @@ nlm_status context_fail(nlm_context *c, nlm_status status, const char *format, .
 }
 
 nlm_status nlm_set_threads(nlm_context *context, int threads) {
+  if (!context)
+    return NLM_ERROR_USAGE;
   context->error[0] = 0;
   if (threads < 1 || threads > 1024)
     return context_fail(context, NLM_ERROR_USAGE, "%d is no number of threads between 1 and 1024", threads);

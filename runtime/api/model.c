@@ -72,8 +72,13 @@ static void prepare_json(void) {
 }
 
 nlm_status nlm_open(const struct nlm_abi_model *compiled, const char *weights_path, nlm_model **model) {
+  if (model)
+    *model = NULL;
+  if (!compiled || !model) {
+    snprintf(open_error, sizeof open_error, "nlm_open needs a compiled model and a place for the open one");
+    return NLM_ERROR_USAGE;
+  }
   opening o = {compiled, weights_path, calloc(1, sizeof *o.model), NLM_ERROR_MEMORY};
-  *model = NULL;
   open_error[0] = 0;
   prepare_json();
   if (!o.model || !memory_try(open_model, &o)) {
@@ -103,6 +108,8 @@ static bool is_target(const struct nlm_abi_tensor *t) {
 
 // Targets stand behind the inputs.
 size_t nlm_input_count(const nlm_model *model) {
+  if (!model)
+    return 0;
   const struct nlm_abi_model *abi = model->loaded.abi;
   size_t n = 0;
   while (n < (size_t)abi->n_inputs && !is_target(&abi->inputs[n]))
@@ -111,7 +118,7 @@ size_t nlm_input_count(const nlm_model *model) {
 }
 
 size_t nlm_output_count(const nlm_model *model) {
-  return (size_t)model->loaded.abi->n_outputs;
+  return model ? (size_t)model->loaded.abi->n_outputs : 0;
 }
 
 static nlm_status describe(const nlm_model *model, const struct nlm_abi_tensor *t, nlm_tensor_info *info) {
@@ -127,7 +134,7 @@ static nlm_status describe(const nlm_model *model, const struct nlm_abi_tensor *
 }
 
 nlm_status nlm_input_info(const nlm_model *model, size_t index, nlm_tensor_info *info) {
-  if (index >= nlm_input_count(model))
+  if (!info || index >= nlm_input_count(model))
     return NLM_ERROR_USAGE;
   nlm_status status = describe(model, &model->loaded.abi->inputs[index], info);
   for (size_t k = 0; k < model->loaded.pipelines_count; k++)
@@ -136,12 +143,14 @@ nlm_status nlm_input_info(const nlm_model *model, size_t index, nlm_tensor_info 
 }
 
 nlm_status nlm_output_info(const nlm_model *model, size_t index, nlm_tensor_info *info) {
-  if (index >= nlm_output_count(model))
+  if (!info || index >= nlm_output_count(model))
     return NLM_ERROR_USAGE;
   return describe(model, &model->loaded.abi->outputs[index], info);
 }
 
 size_t nlm_dimension_count(const nlm_model *model) {
+  if (!model)
+    return 0;
   const struct nlm_abi_model *abi = model->loaded.abi;
   size_t n = 0;
   for (int64_t k = 0; k < abi->n_dims; k++)
@@ -150,6 +159,8 @@ size_t nlm_dimension_count(const nlm_model *model) {
 }
 
 const char *nlm_dimension_name(const nlm_model *model, size_t index) {
+  if (!model)
+    return NULL;
   const struct nlm_abi_model *abi = model->loaded.abi;
   for (int64_t k = 0; k < abi->n_dims; k++)
     if (abi->dims[k].bound < 0 && index-- == 0)
@@ -158,7 +169,7 @@ const char *nlm_dimension_name(const nlm_model *model, size_t index) {
 }
 
 size_t nlm_class_count(const nlm_model *model, size_t output) {
-  return output < model->loaded.outputs_count ? model->loaded.outputs[output].classes_count : 0;
+  return model && output < model->loaded.outputs_count ? model->loaded.outputs[output].classes_count : 0;
 }
 
 const char *nlm_class_name(const nlm_model *model, size_t output, size_t index) {

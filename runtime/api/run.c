@@ -18,7 +18,8 @@ nlm_status context_run(nlm_context *c) {
 }
 
 void nlm_reset_states(nlm_context *context) {
-  session_reset_states(&context->session);
+  if (context)
+    session_reset_states(&context->session);
 }
 
 // ---- texts
@@ -113,6 +114,8 @@ static void fill_predictions(nlm_context *c, size_t count, nlm_prediction *resul
 
 nlm_status nlm_predict_texts(nlm_context *context, const char *const *texts, const size_t *bytes,
                              size_t count, nlm_prediction *results) {
+  if (!context)
+    return NLM_ERROR_USAGE;
   context->error[0] = 0;
   if (!context_serves_text(context->model))
     return context_fail(context, NLM_ERROR_USAGE, "this model takes more than one text: use nlm_run");
@@ -121,6 +124,9 @@ nlm_status nlm_predict_texts(nlm_context *context, const char *const *texts, con
   if (count > (size_t)context->limits.batch)
     return context_fail(context, NLM_ERROR_LIMITS, "%zu texts at once; this context takes %lld", count,
                         (long long)context->limits.batch);
+  for (size_t k = 0; k < count; k++)
+    if (!texts || !texts[k] || !results)
+      return context_fail(context, NLM_ERROR_USAGE, "a text, or the place for results, is missing");
   nlm_status status = encode_texts(context, texts, bytes, count);
   if (status)
     return status;
@@ -138,8 +144,13 @@ nlm_status nlm_predict_text(nlm_context *context, const char *text, size_t bytes
 
 nlm_status nlm_encode(nlm_context *context, size_t input, const char *text, size_t bytes, int32_t *ids,
                       void *weights, size_t capacity, size_t *count) {
+  if (!context)
+    return NLM_ERROR_USAGE;
   const loaded_model *m = &context->model->loaded;
   context->error[0] = 0;
+  if (!text || !count || (!ids && capacity))
+    return context_fail(context, NLM_ERROR_USAGE,
+                        "the text, or the place for ids or their count, is missing");
   *count = 0;
   text_feed *f = NULL;
   for (size_t k = 0; k < m->pipelines_count && !f; k++)
@@ -183,8 +194,12 @@ static nlm_status set_dimensions(nlm_context *c, const int64_t *dims) {
 
 nlm_status nlm_run(nlm_context *context, const int64_t *dims, const void *const *inputs,
                    void *const *outputs) {
+  if (!context)
+    return NLM_ERROR_USAGE;
   const struct nlm_abi_model *abi = context->model->loaded.abi;
   context->error[0] = 0;
+  if (!dims || !inputs || !outputs)
+    return context_fail(context, NLM_ERROR_USAGE, "dimensions, inputs or outputs are missing");
   nlm_status status = set_dimensions(context, dims);
   size_t n_inputs = nlm_input_count(context->model);
   for (size_t k = 0; k < n_inputs && !status; k++) {

@@ -324,6 +324,45 @@ static void files_are_read_in_place(void **state) {
   nlm_close(m);
 }
 
+static void missing_pointers(void **unused) {
+  (void)unused;
+  nlm_model *m = open_hand(MOOD), *none;
+  nlm_context *c = context_of(m, (nlm_limits){0}), *created;
+  nlm_prediction p;
+  size_t count;
+  assert_int_equal(nlm_open(NULL, NULL, &none), NLM_ERROR_USAGE);
+  assert_null(none);
+  assert_string_not_equal(nlm_open_error(), "");
+  assert_int_equal(nlm_open(hand_model(MOOD), NULL, NULL), NLM_ERROR_USAGE);
+  assert_int_equal(nlm_context_create(NULL, NULL, &created), NLM_ERROR_USAGE);
+  assert_null(created);
+  assert_int_equal(nlm_context_create(m, NULL, NULL), NLM_ERROR_USAGE);
+  assert_int_equal(nlm_context_create_in(m, NULL, NULL, SIZE_MAX, &created), NLM_ERROR_MEMORY);
+  assert_int_equal(nlm_workspace_bytes(NULL, NULL), 0);
+  assert_int_equal(nlm_predict_text(NULL, "fine", 4, &p), NLM_ERROR_USAGE);
+  assert_int_equal(nlm_predict_text(c, NULL, 0, &p), NLM_ERROR_USAGE);
+  assert_string_not_equal(nlm_context_error(c), "");
+  assert_int_equal(nlm_predict_text(c, "fine", 4, NULL), NLM_ERROR_USAGE);
+  assert_int_equal(nlm_predict_texts(c, NULL, NULL, 1, &p), NLM_ERROR_USAGE);
+  assert_int_equal(nlm_predict_texts(c, NULL, NULL, 0, NULL), NLM_OK);
+  assert_int_equal(nlm_encode(c, 0, NULL, 0, NULL, NULL, 0, &count), NLM_ERROR_USAGE);
+  assert_int_equal(nlm_run(NULL, NULL, NULL, NULL), NLM_ERROR_USAGE);
+  assert_int_equal(nlm_run(c, NULL, NULL, NULL), NLM_ERROR_USAGE);
+  assert_int_equal(nlm_set_threads(NULL, 2), NLM_ERROR_USAGE);
+  assert_int_equal(nlm_input_info(m, 0, NULL), NLM_ERROR_USAGE);
+  assert_int_equal(nlm_output_info(NULL, 0, NULL), NLM_ERROR_USAGE);
+  assert_int_equal(nlm_input_count(NULL) + nlm_output_count(NULL) + nlm_dimension_count(NULL), 0);
+  assert_null(nlm_dimension_name(NULL, 0));
+  assert_null(nlm_class_name(NULL, 0, 0));
+  assert_string_equal(nlm_context_error(NULL), "");
+  nlm_reset_states(NULL);
+  nlm_context_destroy(NULL);
+  nlm_close(NULL);
+  assert_int_equal(nlm_predict_text(c, "fine", 4, &p), NLM_OK);
+  nlm_context_destroy(c);
+  nlm_close(m);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(texts),
@@ -335,6 +374,7 @@ int main(void) {
       cmocka_unit_test(tensors),
       cmocka_unit_test(names_and_shapes),
       cmocka_unit_test(what_cannot_be_opened),
+      cmocka_unit_test(missing_pointers),
       cmocka_unit_test(files_are_read_in_place),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

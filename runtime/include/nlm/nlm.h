@@ -14,7 +14,8 @@
 //
 // Legend: B batch, T time. Errors: every function that can fail returns a status; nlm_error_text explains it,
 // and nlm_context_error / nlm_open_error give the details of the last failure. The library never prints or
-// exits. Threads: an nlm_model is immutable after nlm_open and may serve any number of threads, each with a
+// exits. A missing pointer where one is needed is NLM_ERROR_USAGE, or 0 or NULL from what counts and names.
+// Threads: an nlm_model is immutable after nlm_open and may serve any number of threads, each with a
 // context of its own. No thread is created unless nlm_set_threads asks for it.
 #include <stddef.h>
 #include <stdint.h>
