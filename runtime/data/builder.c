@@ -1,5 +1,6 @@
 #include "runtime/data/builder.h"
 #include "runtime/data/numbers.h"
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -193,6 +194,10 @@ void builder_numbers(data_builder *b, size_t slot, const double *numbers, size_t
     widen(c);
   for (size_t i = 0; i < count; i++) {
     if (c->field->kind == DATA_FLOAT) {
+      if (b->schema->single && !isfinite((float)numbers[i])) {
+        builder_row_problem(b, "'%s' is %.17g, too large for a 32-bit float", c->field->name, numbers[i]);
+        return;
+      }
       vec_push(&c->numbers, numbers[i]);
     } else if (numbers[i] >= INT32_MIN && numbers[i] <= INT32_MAX &&
                numbers[i] == (double)(int32_t)numbers[i]) {

@@ -20,17 +20,29 @@ static const data_format *find_format(const data_source *s, const char *wanted) 
   return NULL;
 }
 
+static bool begins_with(const data_source *s, const char *magic, size_t bytes) {
+  return s->bytes >= bytes && !memcmp(s->text, magic, bytes);
+}
+
+// Forms of tensors, which are given otherwise; their bytes could pass for a line of text.
+static bool is_numpy(const data_source *s) {
+  return !s->is_folder && begins_with(s, "\x93NUMPY", 6);
+}
+
+static bool is_zip(const data_source *s) {
+  return !s->is_folder && begins_with(s, "PK\x03\x04", 4);
+}
+
 static void report_unknown_form(const data_source *s, data_problems *problems) {
   strbuf forms = {0};
   for (size_t i = 0; i < FORMATS; i++)
     strbuf_printf(&forms, "\n  %s", formats[i]->form);
-  bool npy = s->bytes >= 6 && !memcmp(s->text, "\x93NUMPY", 6);
-  if (s->bytes >= 4 && !memcmp(s->text, "PK\x03\x04", 4))
+  if (is_zip(s))
     data_problem_add(
         problems, s->path, 0,
         "a ZIP archive; a .npz file is the only DATA of train, evaluate or predict, with arrays by "
         "the model's names");
-  else if (npy)
+  else if (is_numpy(s))
     data_problem_add(problems, s->path, 0,
                      "a NumPy file is given by name: --input NAME=%s or --target NAME=%s", s->path, s->path);
   else
@@ -80,9 +92,10 @@ static void read_path(const char *path, const data_options *options, data_builde
   s.is_folder = strcmp(path, "-") && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
   if (!s.is_folder && !load_file(&s, b))
     return;
-  const data_format *format = find_format(&s, options->format);
+  bool tensors = is_numpy(&s) || is_zip(&s);
+  const data_format *format = tensors ? NULL : find_format(&s, options->format);
   size_t rows = b->rows, problems = b->problems->count;
-  if (!format && options->format)
+  if (!format && options->format && !tensors)
     data_problem_add(b->problems, name, 0, "there is no data format '%s'", options->format);
   else if (!format)
     report_unknown_form(&s, b->problems);

@@ -45,6 +45,8 @@ typedef struct data_schema {
   size_t inputs_count;
   const data_field *outputs;
   size_t outputs_count;
+  bool single; // floats are computed with in 32 bits: larger ones are problems, since they would become
+               // infinite
 } data_schema;
 
 // Where the values are, by kind (others are NULL):

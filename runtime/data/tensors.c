@@ -4,6 +4,7 @@
 #include "runtime/npz.h"
 #include "support/intern.h"
 #include "support/strbuf.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,7 +85,19 @@ static bool check_shape(tensor_reader *r, const data_tensor *t, const data_field
   return true;
 }
 
-static bool convert(const npy_array *a, bool integers, data_column *c, strbuf *error) {
+// As npy_to_f32 does it, which does not keep the digits of doubles.
+static bool fits_single(const npy_array *a, const data_column *c, strbuf *error) {
+  size_t row = a->shape[0] ? a->count / (size_t)a->shape[0] : 1;
+  for (size_t k = 0; k < a->count; k++)
+    if (!isfinite((float)c->doubles[k])) {
+      strbuf_printf(error, "row %zu holds %.17g, which is too large for a 32-bit float", k / row,
+                    c->doubles[k]);
+      return false;
+    }
+  return true;
+}
+
+static bool convert(const npy_array *a, bool integers, bool single, data_column *c, strbuf *error) {
   if (integers) {
     c->kind = DATA_INT;
     c->ints = xmalloc((a->count + 1) * sizeof *c->ints);
@@ -96,7 +109,7 @@ static bool convert(const npy_array *a, bool integers, data_column *c, strbuf *e
     return npy_to_f32(a, c->floats, error);
   }
   c->doubles = xmalloc((a->count + 1) * sizeof *c->doubles);
-  return npy_to_f64(a, c->doubles, error);
+  return npy_to_f64(a, c->doubles, error) && (!single || fits_single(a, c, error));
 }
 
 static void fill_column(tensor_reader *r, const data_tensor *t, const data_field *f, bool is_input,
@@ -113,7 +126,7 @@ static void fill_column(tensor_reader *r, const data_tensor *t, const data_field
   c->items_per_row = a->shape[0] ? a->count / (size_t)a->shape[0] : 0;
   strbuf error = {0};
   bool integers = is_input ? f->kind == DATA_INT : a->kind != 'f';
-  c->present = convert(a, integers, c, &error);
+  c->present = convert(a, integers, r->schema->single, c, &error);
   if (!c->present)
     data_problem_add(r->problems, t->path, 0, "'%s': %s", f->name, strbuf_text(&error));
   strbuf_free(&error);
@@ -232,7 +245,7 @@ static void read_weights(dataset *d, const data_tensor *t, const npy_array *a, d
                      .rank = a->rank - 1,
                      .items_per_row = d->rows ? a->count / d->rows : 0};
   c->extents[0] = a->rank > 1 ? a->shape[1] : 0;
-  c->present = convert(a, false, c, &error);
+  c->present = convert(a, false, false, c, &error);
   if (!c->present)
     data_problem_add(problems, t->path, 0, "%s", strbuf_text(&error));
   for (size_t k = 0; c->present && k < a->count; k++) {

@@ -78,7 +78,8 @@ model_schema schema_new(const loaded_model *m, schema_use use) {
       fill_output(m, &m->outputs[k], use, &s.fields[m->inputs_count + outputs]);
       s.outputs[outputs++] = k;
     }
-  s.data = (data_schema){s.fields, m->inputs_count, s.fields + m->inputs_count, outputs};
+  s.data = (data_schema){s.fields, m->inputs_count, s.fields + m->inputs_count, outputs,
+                         m->abi->real_bytes == sizeof(float)};
   if (use == SCHEMA_FILES)
     add_weight(m, &s);
   return s;

@@ -98,4 +98,22 @@ npy ids.npy u1 '2, 2' 1 0 2 9
 archive high.npz ids.npy tag.npy
 run 1 train rows.npz --validation high.npz
 grep -qF high.npz out || fail 'an id that is out of range names the file'
+run 1 train ids.npy
+grep -qF 'a NumPy file is given by name: --input NAME=ids.npy' out || fail 'a single tensor is no DATA'
+mv rows.npz rows.zip
+run 1 train rows.zip
+grep -qF 'rows.zip: error: a ZIP archive' out || fail 'an archive of another name'
+
+# What 32 bits cannot hold would be infinite.
+printf 'model big { input x: float[1] output y = x -> Dense(1) } train { loss = mse }\n' >big.nlm
+"$nlmc" build big.nlm -O0 || fail 'building'
+printf '{"x": [2], "y": 1}\n{"x": [1e300], "y": 1}\n{"x": [2], "y": -1e39}\n' >big.jsonl
+./big train big.jsonl >out 2>&1 && fail 'numbers that are too large'
+grep -qF "big.jsonl:2: error: 'x' is 1.0000000000000001e+300, too large for a 32-bit float" out || fail 'a large input'
+grep -qF "big.jsonl:3: error: 'y' is -9.9999999999999994e+38, too large" out || fail 'a large target'
+npy y.npy u1 2, 0 1
+{ head -c 128 y.npy | sed 's/|u1/<f8/' && little 8 0 && printf '\234\165\000\210\074\344\067\176'; } >x.npy # 1e300
+./big train --input x=x.npy --target y=y.npy >out 2>&1 && fail 'a tensor of numbers that are too large'
+grep -qF "x.npy: error: 'x': row 1 holds 1.0000000000000001e+300, which is too large for a 32-bit float" out ||
+  fail 'a large number of a tensor'
 [ "$failures" -eq 0 ]

@@ -14,8 +14,9 @@
 static const data_field text_input = {"review", DATA_TEXT, 0, {0}}, label = {"mood", DATA_CLASS, 0, {0}},
                         words_input = {"words", DATA_WORDS, 1, {-1}}, tags = {"tags", DATA_CLASSES, 1, {-1}},
                         image = {"image", DATA_FLOAT, 2, {2, 3}}, ids = {"ids", DATA_INT, 1, {-1}};
-static const data_schema texts = {&text_input, 1, &label, 1}, tagging = {&words_input, 1, &tags, 1},
-                         images = {&image, 1, &label, 1}, numbers = {&ids, 1, &label, 1};
+static const data_schema texts = {&text_input, 1, &label, 1, false},
+                         tagging = {&words_input, 1, &tags, 1, false}, images = {&image, 1, &label, 1, true},
+                         numbers = {&ids, 1, &label, 1, false};
 
 #define BYTES(literal) literal, sizeof literal - 1
 

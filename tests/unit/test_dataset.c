@@ -6,7 +6,7 @@
 
 static const data_field review = {"review", DATA_TEXT, 0, {0}};
 static const data_field sentiment = {"sentiment", DATA_CLASS, 0, {0}};
-static const data_schema text_to_label = {&review, 1, &sentiment, 1};
+static const data_schema text_to_label = {&review, 1, &sentiment, 1, false};
 
 static void expect_view(text_view v, const char *expected) {
   char copy[256] = {0};
@@ -257,7 +257,7 @@ static void numbers(void **state) {
   (void)state;
   const data_field inputs[] = {{"ids", DATA_INT, 1, {-1}}, {"point", DATA_FLOAT, 1, {2}}};
   const data_field output = {"price", DATA_FLOAT, 1, {1}};
-  const data_schema schema = {inputs, 2, &output, 1};
+  const data_schema schema = {inputs, 2, &output, 1, false};
   const char *path =
       file_puts("numbers.csv", "ids,point,price\n1 2 3,0.5 -1e2,7\n4,1 2,8.25\n,0 0,9\n1.5,1 1,1\n"
                                "1,1,1\n1,1 nan,1\n1,1 1,x\n3000000000,1 1,1\n1,1 1e999,1\n");
@@ -326,7 +326,7 @@ static void encoding(void **state) {
 static void words_and_tags(void **state) {
   (void)state;
   const data_field words = {"words", DATA_WORDS, 1, {-1}}, tags = {"tags", DATA_CLASSES, 1, {-1}};
-  const data_schema schema = {&words, 1, &tags, 1};
+  const data_schema schema = {&words, 1, &tags, 1, false};
   const char *path =
       file_puts("tags.jsonl", "{\"words\": [\"New York\", \"!\", \"is\"], \"tags\": [\"N\", \"P\", \"V\"]}\n"
                               "{\"words\": \"is it\", \"tags\": \"V N\"}\n{\"words\": [], \"tags\": []}\n");

@@ -6,10 +6,10 @@
 
 static const data_field words = {"words", DATA_WORDS, 1, {-1}};
 static const data_field tags = {"tags", DATA_CLASSES, 1, {-1}};
-static const data_schema tagger = {&words, 1, &tags, 1};
+static const data_schema tagger = {&words, 1, &tags, 1, false};
 static const data_field review = {"review", DATA_TEXT, 0, {0}};
 static const data_field sentiment = {"sentiment", DATA_CLASS, 0, {0}};
-static const data_schema text_to_label = {&review, 1, &sentiment, 1};
+static const data_schema text_to_label = {&review, 1, &sentiment, 1, false};
 
 // Rows as "LINE:word/label word/label|...".
 static void expect_sentences(const char *path, const data_schema *schema, const char *rows,
@@ -118,7 +118,7 @@ static void bad_conllu(void **state) {
 
 static const data_field image = {"image", DATA_FLOAT, 3, {2, 3, 1}};
 static const data_field digit = {"digit", DATA_CLASS, 0, {0}};
-static const data_schema images = {&image, 1, &digit, 1};
+static const data_schema images = {&image, 1, &digit, 1, false};
 
 static const unsigned char two_images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0,   0,   0,   2,   0,   0,
                                            0, 3, 0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254, 255};
@@ -146,7 +146,7 @@ static void idx(void **state) {
   dataset_free(d);
   // An int input, and one that takes an image as a row of numbers.
   const data_field whole = {"image", DATA_INT, 2, {2, 3}}, flat = {"image", DATA_FLOAT, 1, {6}};
-  const data_schema of_whole = {&whole, 1, &digit, 1}, of_flat = {&flat, 1, &digit, 1};
+  const data_schema of_whole = {&whole, 1, &digit, 1, false}, of_flat = {&flat, 1, &digit, 1, false};
   d = open_images("a-images-idx3-ubyte", &of_whole, &p);
   assert_int_equal(d->inputs[0].ints[11], 255);
   dataset_free(d);
@@ -173,7 +173,7 @@ static void bad_idx(void **state) {
   expect_refused("a-labels-idx1-ubyte", &images, "these are labels");
   expect_refused("a-images-idx3-ubyte", &text_to_label, "one input of numbers");
   const data_field other = {"image", DATA_FLOAT, 2, {3, 2}};
-  const data_schema turned = {&other, 1, &digit, 1};
+  const data_schema turned = {&other, 1, &digit, 1, false};
   expect_refused("a-images-idx3-ubyte", &turned, "images of 2 x 3");
   file_put("digits", two_images, sizeof two_images);
   expect_refused("digits", &images, "must hold 'images'");
@@ -202,7 +202,7 @@ static void idx_floats(void **state) {
   (void)state;
   unsigned char file[] = {0, 0, 13, 2, 0, 0, 0, 2, 0, 0, 0, 1, 0x3F, 0x80, 0, 0, 0xC0, 0x20, 0, 0};
   const data_field one = {"image", DATA_FLOAT, 1, {1}};
-  const data_schema numbers = {&one, 1, &digit, 1};
+  const data_schema numbers = {&one, 1, &digit, 1, false};
   data_problems p = {0};
   file_put("f-images", file, sizeof file);
   file_put("f-labels", two_labels, sizeof two_labels);

@@ -223,7 +223,7 @@ static void writing(void **state) {
 
 static const data_field tensor_inputs[] = {{"words", DATA_INT, 1, {-1}}, {"image", DATA_FLOAT, 2, {2, 2}}};
 static const data_field tensor_output = {"label", DATA_CLASS, 0, {0}};
-static const data_schema tensors = {tensor_inputs, 2, &tensor_output, 1};
+static const data_schema tensors = {tensor_inputs, 2, &tensor_output, 1, false};
 
 static const char *put(const char *name, bytes b) {
   return file_put(name, b.data, b.n);

@@ -150,7 +150,7 @@ static void feeds_a_model(void **state) {
   zip z = sample(true, false, "");
   const char *path = file_put("b.npz", z.file.data, z.file.len);
   const data_field x = {"x", DATA_FLOAT, 1, {2}}, y = {"y", DATA_INT, 0, {0}};
-  const data_schema schema = {&x, 1, &y, 1};
+  const data_schema schema = {&x, 1, &y, 1, false};
   const data_tensor in = {"x", path}, out = {"y", path};
   data_problems p = {0};
   dataset *d = dataset_from_tensors(&in, 1, &out, 1, &schema, NULL, &p);

@@ -6,9 +6,9 @@
 
 static const data_field review = {"review", DATA_TEXT, 0, {0}};
 static const data_field outputs[] = {{"sentiment", DATA_CLASS, 0, {0}}};
-static const data_schema text_model = {&review, 1, outputs, 1};
+static const data_schema text_model = {&review, 1, outputs, 1, false};
 static const data_field pair[] = {{"a", DATA_TEXT, 0, {0}}, {"b", DATA_FLOAT, 1, {2}}};
-static const data_schema pair_model = {pair, 2, outputs, 1};
+static const data_schema pair_model = {pair, 2, outputs, 1, false};
 
 // Reads all in chunks: "line=text|…/…".
 static void expect_chunks(const char *path, const data_schema *schema, size_t chunk, const char *expected,
