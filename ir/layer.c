@@ -1,5 +1,6 @@
 // Making and applying layers.
 #include "ir/layer.h"
+#include "ir/call_mask.h"
 #include "ir/initializers.h"
 #include "ir/names.h"
 #include "ir/regularization.h"
@@ -261,6 +262,8 @@ static bool check_call_names(layer_call *call) {
     known_names[n++] = def->call_args[k];
   for (size_t k = 0; def->input_names && def->input_names[k]; k++)
     known_names[n++] = def->input_names[k];
+  if (def->masks != MASKS_DESTROY)
+    known_names[n++] = "mask"; // see take_call_mask
   for (int i = 0; i < call->app->n_call; i++) {
     const char *name = call->app->call_names[i];
     bool known = false;
@@ -419,7 +422,7 @@ application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const ch
   }
   if (m->cell)
     user_cell_adopt(m->cell, l);
-  bool placed = place_named_inputs(app);
+  bool placed = place_named_inputs(app) && take_call_mask(app);
   layer_take_name(l);
   layer_call call = {.layer = l,
                      .app = app,
