@@ -90,6 +90,12 @@ tensor *model_add_input(model *m, const char *name, tensor_type type, const dim 
                rank, MAX_RANK - 1);
     return model_poison(m, at);
   }
+  for (int i = 0; i < rank; i++)
+    if (dims[i] == dim_named(m->unit->dims, "batch")) {
+      diag_help(diag_error(m->unit->diags, at, "input '%s': every tensor has the axis 'batch' already", name),
+                "leave 'batch' out, or give the axis another name");
+      return model_poison(m, at);
+    }
   name = arena_strdup(m->unit->mem, name);
   if (!model_reserve_name(m, name, at))
     return model_poison(m, at);

@@ -86,7 +86,8 @@ static int by_id(const void *a, const void *b) {
 }
 
 void sort_by_id(node **list, size_t n) {
-  qsort(list, n, sizeof *list, by_id);
+  if (n)
+    qsort(list, n, sizeof *list, by_id);
 }
 
 // As graph_reachable, but not through the nodes that have a replacement in `stop` (by node id; may be NULL).
