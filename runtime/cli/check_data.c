@@ -194,7 +194,8 @@ static void put_duplicates(check *k, size_t input) {
       vec_push(&rows, row);
     }
   }
-  qsort(rows.data, rows.len, sizeof *rows.data, by_text);
+  if (rows.len)
+    qsort(rows.data, rows.len, sizeof *rows.data, by_text);
   bool *seen = xcalloc(k->count + 1, sizeof *seen);
   for (size_t j = 0; j < rows.len; j++) {
     size_t b = rows.data[j].split;
