@@ -7,7 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 TIMEFORMAT=%U
 best=
-for run in 1 2 3; do
+for _ in 1 2 3; do
   seconds=$({ time "$nlmc" emit obj "$model" -o "$work/model.o" 2>"$work/messages" >/dev/null || touch "$work/failed"; } 2>&1)
   if [ -e "$work/failed" ] || [ ! -s "$work/model.o" ]; then
     cat "$work/messages"

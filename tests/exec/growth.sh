@@ -11,7 +11,7 @@ TIMEFORMAT=%U
 user_time() { # COUNT
   local best='' seconds
   bash "$here/layers.sh" "$kind" "$1" >"$work/model.nlm"
-  for run in 1 2 3; do
+  for _ in 1 2 3; do
     rm -f "$work/model.o"
     seconds=$({ time "$nlmc" emit obj --training "$work/model.nlm" -o "$work/model.o" >"$work/messages" 2>&1 || true; } 2>&1)
     if [ ! -s "$work/model.o" ]; then

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Labels by name: which name is which number shows in what is predicted.
+nlmc=$1
 . "$(dirname "$0")/shared.sh"
 
 model() { # NAME UNITS ACTIVATION LOSS

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Seeds of initializers, and dropout whose mask is shared along an axis.
+nlmc=$1
 . "$(dirname "$0")/shared.sh"
 
 cat >seeds.nlm <<'END'

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What optimizer, regularizer and callbacks do to one weight: y = w x with x = 1 and target 0, so that the loss is w^2, its
 # gradient 2 w, and each epoch one step. Expected numbers are those of Keras's documentation, followed step by step by awk.
+nlmc=$1
 . "$(dirname "$0")/shared.sh"
 
 echo '{"x": [1], "y": 0}' >row.jsonl
@@ -21,9 +22,9 @@ train m {
 END
   expect 0 "$nlmc" build m.nlm --dtype f64 -o m
 }
-train() { # the words of `train`; leaves out and log.csv
+train() { # leaves out and log.csv
   rm -f ./*.safetensors* log.csv
-  expect 0 ./m train row.jsonl --log log.csv "$@"
+  expect 0 ./m train row.jsonl --log log.csv
 }
 # weight STATEMENTS: the weight is what the statements leave in w, which begins at 1
 weight() {

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # Shared by the tests of this folder: $nlmc, an empty working directory.
 set -u
 nlmc=$1

@@ -1,6 +1,7 @@
 #!/bin/sh
 # stateful = true from the command line: what goes on, what begins anew, what is refused. SimpleRNN with an identity for
 # recurrent kernel, a kernel of ones and no bias adds up what it reads.
+nlmc=$1
 . "$(dirname "$0")/shared.sh"
 
 cat >adds.nlm <<'END'

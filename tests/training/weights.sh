@@ -1,5 +1,6 @@
 #!/bin/sh
 # Weights of rows and classes. The model says 0.5 to everything and learns nothing, so that a row's loss is ln 2.
+nlmc=$1
 . "$(dirname "$0")/shared.sh"
 
 model() { # NAME SETTINGS...
