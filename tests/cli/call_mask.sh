@@ -38,6 +38,22 @@ done
 [ "$(wc -l <layer.out)" -eq 4 ] || fail "four predictions"
 cmp -s layer.out argument.out || fail "a mask by argument predicts as Masking's"
 cmp -s layer.own argument.own || fail "a mask by argument trains as Masking's"
+# What stands at a masked step is the layer's value there, for whoever looks without a mask.
+for call in '(x)' '(x, mask = k)'; do
+  cat >seen.nlm <<END
+model seen {
+  input x: float[3, 2]
+  input k: int[3]
+  output y = Dense(2, activation = tanh)$call -> Flatten() -> Dense(1)
+}
+train { loss = mse }
+END
+  expect 0 build seen.nlm -o seen
+  echo '{"x": [[1, 2], [0.5, -1], [3, -1]], "k": [1, 0, 1], "y": 1}' >seen.jsonl
+  [ -e seen.safetensors ] || ./seen train seen.jsonl --epochs 2 --seed 5 --quiet --save seen.safetensors 2>err
+  ./seen predict --input seen.jsonl --weights seen.safetensors --format json >>seen.out 2>err || fail "seen$call predicts"
+done
+[ "$(wc -l <seen.out)" -eq 2 ] && [ "$(sort -u seen.out | wc -l)" -eq 1 ] || fail "a masked step shows its value"
 cat >wrong.nlm <<'END'
 model m {
   input x: float[time, 3]

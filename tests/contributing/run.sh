@@ -98,10 +98,10 @@ laid_out() { # new sources have the layout and the includes that the project ask
 
 tab=$(printf '\t')
 extract
-for thing in CMakeLists.txt .clang-format cmake support ir frontend passes codegen runtime driver; do
+for thing in CMakeLists.txt README.md .clang-format cmake docs support ir frontend passes codegen runtime driver; do
   cp -r "$source/$thing" "$tree"
 done
-for folder in unit exec exec-unit gradcheck reference runtime layering; do
+for folder in unit exec exec-unit gradcheck reference runtime layering oracle tfjs cli docs; do
   cp -r "$source/tests/$folder" "$tree/tests"
 done
 while IFS="$tab" read -r line kind path where text; do

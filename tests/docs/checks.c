@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_THINGS = 256 };
 
@@ -155,13 +156,29 @@ static int examples_of(const layer_def *def) {
   return n;
 }
 
+// What PyTorch has not is checked by hand: a layer in a unit test of its own, tests/unit/test_NAME.c.
+static bool has_unit_test(const char *root, const char *name) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/tests/unit/test_%s.c", root, name);
+  return access(path, R_OK) == 0;
+}
+
+// A function of numbers is checked by the definition that the interpreter has of its op.
+static bool has_definition(const char *root, const char *name) {
+  char row[80];
+  snprintf(row, sizeof row, "UNARY(%s, ", name);
+  return occurrences(root, "tests/reference/eval_elementwise.c", row) > 0;
+}
+
 static void missing(const char *kind, const char *name) {
-  fprintf(stderr, "%s %s has no reference: add a case to tests/oracle (tests/oracle/README.md)\n", kind,
-          name);
+  fprintf(stderr,
+          "%s %s has no reference: add a case to tests/oracle (tests/oracle/README.md), or values by "
+          "hand (CONTRIBUTING.md)\n",
+          kind, name);
   failures++;
 }
 
-static void put_layers(const layer_def *const *table, bool functions) {
+static void put_layers(const char *root, const layer_def *const *table, bool functions) {
   for (size_t i = 0; table[i]; i++) {
     const layer_def *def = table[i];
     if (def->traits & LAYER_INTERNAL)
@@ -171,6 +188,10 @@ static void put_layers(const layer_def *const *table, bool functions) {
     for (size_t k = 0; k < sizeof elsewhere / sizeof *elsewhere; k++)
       if (!strcmp(elsewhere[k].name, def->name))
         why = elsewhere[k].why;
+    if (!c->cases && !why && has_unit_test(root, def->snake))
+      why = "by hand";
+    if (!c->cases && !why && functions && has_definition(root, def->snake))
+      why = "definition";
     if (!c->cases && !why)
       missing(functions ? "the function" : "the layer", functions ? def->snake : def->name);
     printf("| %s | ", functions && strcmp(def->name, "Where") ? def->snake : def->name);
@@ -183,26 +204,37 @@ static void put_layers(const layer_def *const *table, bool functions) {
   }
 }
 
-static void put_losses(void) {
+static void put_losses(const char *root) {
   for (size_t i = 0; loss_table[i]; i++) {
     const count *c = count_of(loss_table[i]);
-    if (!c->cases)
+    char word[80];
+    snprintf(word, sizeof word, "\"%s\"", loss_table[i]->name);
+    bool by_hand = !c->cases && occurrences(root, "tests/unit/test_losses.c", word);
+    if (!c->cases && !by_hand)
       missing("the loss", loss_table[i]->name);
-    printf("| %s | %d | ", loss_table[i]->name, c->cases);
+    if (by_hand)
+      printf("| %s | by hand | ", loss_table[i]->name);
+    else
+      printf("| %s | %d | ", loss_table[i]->name, c->cases);
     printf(c->masked ? "%d | yes | yes |\n" : "- | yes | yes |\n", c->masked);
   }
 }
 
 static void put_optimizers(const char *root, int n_cases) {
   for (const registry_item *item = registry_optimizers(); item->name; item++) {
-    char row[64], call[64];
+    char row[64], call[64], by_value[64];
     snprintf(row, sizeof row, "{\"%s\",", item->name);
     snprintf(call, sizeof call, "check_all(\"%s\"", item->name);
     int steps = occurrences(root, "tests/runtime/optimizer_steps.inc", row);
-    if (!steps)
+    snprintf(by_value, sizeof by_value, "run_dense(\"%s\"", item->name);
+    bool by_hand = !steps && occurrences(root, "tests/runtime/test_optimizers.c", by_value);
+    if (!steps && !by_hand)
       missing("the optimizer", item->name);
     bool trains = !strcmp(item->name, "sgd") || !strcmp(item->name, "rmsprop") || !strcmp(item->name, "adam");
-    printf("| %s | %d | ", item->name, steps);
+    if (by_hand)
+      printf("| %s | by hand | ", item->name);
+    else
+      printf("| %s | %d | ", item->name, steps);
     printf(trains ? "%d | " : "- | ", n_cases);
     printf("%d |\n", occurrences(root, "tests/runtime/test_optimizers.c", call));
   }
@@ -254,11 +286,11 @@ int main(int argc, char **argv) {
   int n = read_cases(argv[1]);
   printf(head, n);
   printf("\n## Layers\n%s", layer_columns);
-  put_layers(layer_table, false);
+  put_layers(argv[1], layer_table, false);
   printf("\n## Functions and activations\n%s", layer_columns);
-  put_layers(function_table, true);
+  put_layers(argv[1], function_table, true);
   puts("\n## Losses\n\n| loss | PyTorch | with masks | gradients | interpreter |\n|---|---|---|---|---|");
-  put_losses();
+  put_losses(argv[1]);
   puts("\n## Optimizers\n\n| optimizer | steps by PyTorch | models trained | sparse is dense "
        "|\n|---|---|---|---|");
   put_optimizers(argv[1], n);

@@ -5,7 +5,7 @@
 
 // Forms of tensors: S (batch, time, F), C (batch, 3, F), V (batch, F).
 typedef struct rule {
-  char in, out; // 'S' serves C alike; out '=': the form of x
+  char in, out; // 'S' serves C alike, 'T' is S alone; out '=': the form of x
   char width;   // of the result: 'x' that of x, 'n' of $n, '2' twice $n, '+' of x and $z together, '9' nine
   const char *text; // $x the argument, $y one of its form and width, $z one of its form, $v a vector, $n a
                     // number of units, $(a|b) a choice
@@ -48,6 +48,8 @@ static const rule rules[] = {
     {'S', '=', 'x', "MultiHeadAttention(1, key_dim = 4)($x, $x, use_causal_mask = true)"},
     {'S', '=', 'x', "$(Attention|AdditiveAttention)()($x, $y)"},
     {'S', '=', 'x', "Masking()($x)"},
+    {'T', '=', 'n', RECURRENT "($n, return_sequences = true)($x, mask = $(a|b))"},
+    {'T', '=', 'n', "Dense($n)($x, mask = $(a > 1|b))"},
     {'S', 'V', 'n', RECURRENT "($n)($x)"},
     {'S', 'V', '2', "Bidirectional(" RECURRENT "($n))($x)"},
     {'S', 'V', 'n', "RNN(Own($n))($x)"},
@@ -160,7 +162,8 @@ static void write_statement(net *w) {
   const rule *r;
   do
     r = &rules[below(w, (int)(sizeof rules / sizeof *rules))];
-  while ((r->in == 'V') != (w->form[x] == 'V') || (w->width[x] > 40 && (r->width == '+' || r->width == 'x')));
+  while ((r->in == 'V') != (w->form[x] == 'V') || (r->in == 'T' && w->form[x] != 'S') ||
+         (w->width[x] > 40 && (r->width == '+' || r->width == 'x')));
   write_rule(w, r, x);
 }
 
