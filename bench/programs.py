@@ -46,6 +46,17 @@ def numbers(text):
 
 # ---- nlm
 
+def link(build, source, model, program, target, *options):
+    """TARGET: bench/lib<program>.a with the object of SOURCE's model; with the library of the runtime's parts for
+    training, with that of the public interface for prediction."""
+    compiled, runtime = target.with_suffix(".o"), build / "runtime"
+    run(build / "driver/nlmc", "emit", "obj", source, "-o", compiled, *options)
+    parts = [runtime / "libnlm_parts.a", build / "support/libnlm_support.a", "-ljansson", "-lz"]
+    libraries = parts if program == "train_steps" else [runtime / "libnlm.a"]
+    run("cc", build / f"bench/lib{program}.a", compiled, *libraries, "-lm", "-pthread", "-o", target,
+        f"-Wl,--defsym=bench_model=nlm_model_{model}")
+
+
 class Nlm:
     """An executable (`nlmc build`) for sizes, starts and profiles; train_steps and predict_calls, linked with what
     `nlmc emit obj` writes, for times."""
@@ -63,15 +74,7 @@ class Nlm:
         return self.work / "data" / workload / name
 
     def _link(self, workload, program, name, *options):
-        """Links bench/lib<program>.a with the model's object; the library of the runtime's parts for training, that of
-        the public interface for prediction."""
-        folder = self.folder(workload)
-        run(self.nlmc, "emit", "obj", HERE / f"models/{workload}.nlm", "-o", folder / f"{name}.o", *options)
-        runtime = self.build / "runtime"
-        parts = [runtime / "libnlm_parts.a", self.build / "support/libnlm_support.a", "-ljansson", "-lz"]
-        run("cc", self.build / f"bench/lib{program}.a", folder / f"{name}.o",
-            *(parts if program == "train_steps" else [runtime / "libnlm.a"]), "-lm", "-pthread", "-o", folder / name,
-            f"-Wl,--defsym=bench_model=nlm_model_{workload}")
+        link(self.build, HERE / f"models/{workload}.nlm", workload, program, self.folder(workload) / name, *options)
 
     def prepare(self, workload):
         folder, source = self.folder(workload), HERE / f"models/{workload}.nlm"
@@ -195,11 +198,11 @@ def torch_environment(threads):
             "LD_LIBRARY_PATH": f"/usr/lib/{platform.machine()}-linux-gnu/openblas-openmp"}
 
 
-def start_torch(work, threads):
+def start_torch(work, threads, program="torch_worker.py"):
     done = subprocess.run(["/usr/bin/python3", "-c", "import torch"], capture_output=True, check=False)
     if done.returncode:
         raise Missing("PyTorch: python3-torch and libopenblas0-openmp of Debian are not installed")
-    return Worker(["/usr/bin/python3", "-B", HERE / "torch_worker.py", work / "data", threads],
+    return Worker(["/usr/bin/python3", "-B", HERE / program, work / "data", threads],
                   torch_environment(threads))
 
 
