@@ -15,6 +15,8 @@ typedef struct config_call {
 // Arguments by name; the fallback serves where the argument is missing or null. Booleans are 0 and 1.
 double config_number(const config_call *c, const char *name, double fallback);
 const char *config_text(const config_call *c, const char *name, const char *fallback);
+// Text k of an argument that is a list of texts; NULL behind its end, or where it is no list.
+const char *config_list_text(const config_call *c, const char *name, size_t k);
 bool config_is_none(const config_call *c, const char *name);
 // An argument that is a call itself, with all its arguments; false where it is none.
 bool config_inner(const config_call *c, const char *name, config_call *out);

@@ -22,6 +22,10 @@ const char *config_text(const config_call *c, const char *name, const char *fall
   return json_is_string(v) ? json_string_value(v) : fallback;
 }
 
+const char *config_list_text(const config_call *c, const char *name, size_t k) {
+  return json_string_value(json_array_get(argument(c, name), k));
+}
+
 bool config_is_none(const config_call *c, const char *name) {
   return !argument(c, name);
 }

@@ -14,13 +14,15 @@ typedef struct param_state {
   int64_t rows, width; // elements = rows * width
   int64_t *current;    // [rows] last step applied; NULL: every step touches every element, or none has state
   bool row_sparse;
+  bool whole;          // the rule takes it as a whole
   bool *summed;        // [rows] rows with a gradient since the last update, where gradients are accumulated
   int32_t *summed_ids; // [rows] room for their numbers
   const constraint *constraint;
 } param_state;
 
-typedef struct driver_settings { // 0: off
-  double weight_decay, clip_norm, clip_value, clip_global;
+typedef struct driver_settings {           // 0: off
+  double weight_decay, whole_weight_decay; // of variables that the rule takes as a whole
+  double clip_norm, clip_value, clip_global;
   bool averages;
   double average_kept;
   int64_t overwrite, accumulate; // accumulate: at least 1
@@ -28,7 +30,7 @@ typedef struct driver_settings { // 0: off
 
 typedef struct step_note { // of a step, beside the rule's constants
   bool updates;
-  double decay, average_kept;
+  double decay, whole_decay, average_kept;
   bool overwrites;
 } step_note;
 
@@ -66,6 +68,7 @@ struct optimizer {
   gradient_source *sources;      // [n_gradients]
   double *row_sums, global_norm; // of squares
   size_t row_sums_room;
+  double *whole_gradient, *whole_scratch; // of the variable that a rule is taking as a whole
   VEC(step_block) blocks;
 };
 
@@ -78,5 +81,15 @@ void optimizer_find_sums(optimizer *o);   // after sums were restored
 bool optimizer_clips(const optimizer *o);
 void optimizer_measure(optimizer *o, int64_t n);
 void optimizer_clip(const optimizer *o, const gradient_source *g, const void *values, int64_t n, void *out);
+
+// Of the step o->steps on n elements: weight decay, and averages.
+void optimizer_decay(const optimizer *o, void *w, int64_t n, double share);
+void optimizer_average(const optimizer *o, void *w, void *average, int64_t n, const step_note *note);
+
+// Variables that rules take as a whole: room for the largest (false: no memory), and one step of one of them.
+bool optimizer_make_whole_room(optimizer *o);
+void optimizer_step_whole(const optimizer *o, const gradient_source *g);
+// Shape of slot k (or of the average or the sum) of a parameter: its rank, or -1 where there is none.
+int optimizer_slot_shape(const optimizer *o, int64_t param, int k, int64_t *dims);
 
 #endif

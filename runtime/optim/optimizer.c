@@ -5,22 +5,22 @@
 // replay are kept; settling all rows lets them go. Without weight decay and moving averages a step is the
 // rule alone, and many missed ones are replayed in one go; with them they are replayed one by one.
 #include "runtime/optim/driver.h"
+#include "runtime/weights.h"
 #include <stdlib.h>
 #include <string.h>
 
 // ---- life
 
-static bool has_slot(const optimizer *o, int k) {
-  return k < OPTIMIZER_SLOTS      ? k < o->slots
-         : k == OPTIMIZER_AVERAGE ? o->settings.averages
-                                  : o->settings.accumulate > 1;
-}
-
-static bool start_slots(optimizer *o, param_state *p) {
-  size_t n = (size_t)(p->rows * p->width);
+static bool start_slots(optimizer *o, int64_t param) {
+  param_state *p = &o->states[param];
   for (int k = 0; k < OPTIMIZER_ALL_SLOTS; k++) {
-    if (!has_slot(o, k))
+    int64_t dims[WEIGHTS_MAX_RANK];
+    int rank = optimizer_slot_shape(o, param, k, dims);
+    if (rank < 0)
       continue;
+    size_t n = 1;
+    for (int j = 0; j < rank; j++)
+      n *= (size_t)dims[j];
     double start = k < OPTIMIZER_SLOTS && o->rule->slot_start ? o->rule->slot_start(o->args, k) : 0;
     p->slots[k] = calloc(n + 1, o->real_bytes);
     if (!p->slots[k])
@@ -34,14 +34,16 @@ static bool start_slots(optimizer *o, param_state *p) {
   return true;
 }
 
-static bool start_param(optimizer *o, const struct nlm_abi_gradient *g, void *values) {
+static bool start_param(optimizer *o, const struct nlm_abi_gradient *g, void *values, const bool *apart) {
   const struct nlm_abi_param *about = &o->session->model->params[g->param];
   param_state *p = &o->states[g->param];
   p->values = values;
   p->rows = about->rank ? about->dims[0] : 1;
   p->width = p->rows ? about->elements / p->rows : 0;
   p->row_sparse = g->ids_buffer >= 0;
-  if (p->row_sparse && (o->rule->replays(o->args) || o->one_by_one))
+  p->whole = o->rule->takes_whole && !(apart && apart[g->param]) && o->rule->takes_whole(o->args, about);
+  bool counts = !p->whole && p->row_sparse && (o->rule->replays(o->args) || o->one_by_one);
+  if (counts)
     p->current = calloc((size_t)p->rows + 1, sizeof *p->current);
   if (p->row_sparse && o->settings.accumulate > 1) {
     p->summed = calloc((size_t)p->rows + 1, sizeof *p->summed);
@@ -49,8 +51,7 @@ static bool start_param(optimizer *o, const struct nlm_abi_gradient *g, void *va
     if (!p->summed || !p->summed_ids)
       return false;
   }
-  bool counts = p->current || !p->row_sparse || !(o->rule->replays(o->args) || o->one_by_one);
-  return counts && start_slots(o, p);
+  return (!counts || p->current) && start_slots(o, g->param);
 }
 
 static double argument(const arg_spec *specs, const double *args, const char *name) {
@@ -60,7 +61,9 @@ static double argument(const arg_spec *specs, const double *args, const char *na
 
 static driver_settings settings_of(const arg_spec *specs, const double *args) {
   int64_t accumulate = (int64_t)argument(specs, args, "gradient_accumulation_steps");
-  return (driver_settings){.weight_decay = argument(specs, args, "weight_decay"),
+  bool two = args_index(specs, "adam_weight_decay") >= 0;
+  return (driver_settings){.weight_decay = argument(specs, args, two ? "adam_weight_decay" : "weight_decay"),
+                           .whole_weight_decay = argument(specs, args, "weight_decay"),
                            .clip_norm = argument(specs, args, "clipnorm"),
                            .clip_value = argument(specs, args, "clipvalue"),
                            .clip_global = argument(specs, args, "global_clipnorm"),
@@ -70,7 +73,8 @@ static driver_settings settings_of(const arg_spec *specs, const double *args) {
                            .accumulate = accumulate > 1 ? accumulate : 1};
 }
 
-optimizer *optimizer_new(const optimizer_rule *rule, const double *args, session *s, void *const *params) {
+optimizer *optimizer_new(const optimizer_rule *rule, const double *args, session *s, void *const *params,
+                         const bool *apart) {
   const struct nlm_abi_program *program = session_program(s->model, NLM_GRAD);
   size_t n = args_count(rule->item.args);
   optimizer *o = calloc(1, sizeof *o);
@@ -91,8 +95,8 @@ optimizer *optimizer_new(const optimizer_rule *rule, const double *args, session
   o->sources = calloc((size_t)(program ? program->n_gradients : 0) + 1, sizeof *o->sources);
   bool fine = o->states && o->sources;
   for (int64_t k = 0; fine && program && k < program->n_gradients; k++)
-    fine = start_param(o, &program->gradients[k], params[program->gradients[k].param]);
-  if (fine)
+    fine = start_param(o, &program->gradients[k], params[program->gradients[k].param], apart);
+  if (fine && optimizer_make_whole_room(o))
     return o;
   optimizer_free(o);
   return NULL;
@@ -113,6 +117,8 @@ void optimizer_free(optimizer *o) {
   free(o->constants);
   free(o->notes);
   free(o->row_sums);
+  free(o->whole_gradient);
+  free(o->whole_scratch);
   vec_free(&o->blocks);
   free(o);
 }
@@ -135,6 +141,7 @@ static step_note note_of_step(const optimizer *o, bool updates) {
   int64_t before = (o->calls - 1) / s->accumulate; // updates before this call
   return (step_note){.updates = updates,
                      .decay = updates ? s->weight_decay * o->learning_rate : 0,
+                     .whole_decay = updates ? s->whole_weight_decay * o->learning_rate : 0,
                      .average_kept = before ? s->average_kept : 0,
                      .overwrites = s->averages && s->overwrite && (before + 1) % s->overwrite == 0};
 }
@@ -159,7 +166,7 @@ static void push_step(optimizer *o, bool updates) {
   }
   double c[OPTIMIZER_CONSTANTS] = {0};
   size_t at = (size_t)(o->steps - o->base - 1);
-  if (updates)
+  if (updates && o->rule->constants)
     o->rule->constants(o->args, o->learning_rate, o->calls / o->settings.accumulate, c);
   put_constants(o, o->constants + at * OPTIMIZER_CONSTANTS * o->real_bytes, c);
   o->notes[at] = note_of_step(o, updates);
@@ -195,16 +202,16 @@ DEFINE_AROUND(f32, float)
 DEFINE_AROUND(f64, double)
 
 // What of a step stands before the rule, and what behind it.
-static void before_rule(const optimizer *o, void *w, int64_t n, const step_note *note) {
-  if (note->decay == 0)
+void optimizer_decay(const optimizer *o, void *w, int64_t n, double share) {
+  if (share == 0)
     return;
   if (o->real_bytes == sizeof(double))
-    decay_f64(w, n, note->decay);
+    decay_f64(w, n, share);
   else
-    decay_f32(w, n, note->decay);
+    decay_f32(w, n, share);
 }
 
-static void behind_rule(const optimizer *o, void *w, void *average, int64_t n, const step_note *note) {
+void optimizer_average(const optimizer *o, void *w, void *average, int64_t n, const step_note *note) {
   if (!o->settings.averages)
     return;
   if (o->real_bytes == sizeof(double))
@@ -236,10 +243,10 @@ static void apply(const optimizer *o, const param_state *p, int64_t element, con
   const step_note *note = &o->notes[o->steps - o->base - 1];
   slots_at(o, p, element, s);
   if (note->updates) {
-    before_rule(o, w, n, note);
+    optimizer_decay(o, w, n, note->decay);
     run_rule(o, w, s, g, n, constants_of(o, o->steps));
   }
-  behind_rule(o, w, s[OPTIMIZER_AVERAGE], n, note);
+  optimizer_average(o, w, s[OPTIMIZER_AVERAGE], n, note);
 }
 
 // The same with a gradient that is clipped on the way.
@@ -273,10 +280,10 @@ static void catch_up(const optimizer *o, const param_state *p, int64_t row, int6
   }
   for (int64_t step = from + 1; step <= target; step++) {
     const step_note *note = &o->notes[step - o->base - 1];
-    before_rule(o, w, n, note);
+    optimizer_decay(o, w, n, note->decay);
     if (note->updates)
       run_replay(o, w, s, n, constants_of(o, step), 1, false);
-    behind_rule(o, w, s[OPTIMIZER_AVERAGE], n, note);
+    optimizer_average(o, w, s[OPTIMIZER_AVERAGE], n, note);
   }
 }
 
@@ -338,6 +345,8 @@ void optimizer_finish(optimizer *o) {
 static void plan_blocks(optimizer *o, int64_t index) {
   const gradient_source *g = &o->sources[index];
   const param_state *p = &o->states[g->param];
+  if (p->whole)
+    return;
   int64_t n = g->rows < 0 ? p->rows * p->width : g->rows;
   int64_t size = g->rows < 0 ? BLOCK_ELEMENTS : rows_in_block(p);
   for (int64_t first = 0; first < n; first += size) {
@@ -371,6 +380,9 @@ static void run_step(optimizer *o, int64_t n_gradients) {
   for (int64_t k = 0; k < n_gradients; k++)
     plan_blocks(o, k);
   pool_run(o->session->pool, step_one_block, o, (int64_t)o->blocks.len);
+  for (int64_t k = 0; k < n_gradients; k++)
+    if (o->states[o->sources[k].param].whole)
+      optimizer_step_whole(o, &o->sources[k]);
 }
 
 static void project(const optimizer *o) {
@@ -428,8 +440,11 @@ int64_t optimizer_steps(const optimizer *o) {
   return o->calls;
 }
 
-void *optimizer_slot(const optimizer *o, int64_t param, int k) {
-  return o->states[param].slots[k];
+void *optimizer_slot(const optimizer *o, int64_t param, int k, int *rank, int64_t *dims) {
+  void *slot = o->states[param].slots[k];
+  if (slot && dims)
+    *rank = optimizer_slot_shape(o, param, k, dims);
+  return slot;
 }
 
 const char *optimizer_slot_name(const optimizer *o, int k) {

@@ -40,16 +40,18 @@ enum { OPTIMIZER_SLOTS = 3, OPTIMIZER_CONSTANTS = 8, OPTIMIZER_ARGS = 24 };
     .doc = about                                                                                             \
   }
 #define OPTIMIZER_WEIGHT_DECAY(kind, standard)                                                               \
+  OPTIMIZER_WEIGHT_DECAY_OF("weight_decay", kind, standard, "every weight")
+#define OPTIMIZER_WEIGHT_DECAY_OF(what, kind, standard, weights)                                             \
   {                                                                                                          \
-    .name = "weight_decay", .kinds = ARG_FLOAT | (kind), .default_text = standard, .min = 0,                 \
-    .max = INFINITY, .doc = "each step first takes this share, times the rate, from every weight"            \
+    .name = what, .kinds = ARG_FLOAT | (kind), .default_text = standard, .min = 0, .max = INFINITY,          \
+    .doc = "each step first takes this share, times the rate, from " weights                                 \
   }
 #define OPTIMIZER_CLIP(what, about)                                                                          \
   {                                                                                                          \
     .name = what, .kinds = ARG_FLOAT | ARG_NONE, .default_text = "none", .min = 0, .max = INFINITY,          \
     .doc = about                                                                                             \
   }
-#define OPTIMIZER_CLIP_AND_AVERAGE_ARGS                                                                      \
+#define OPTIMIZER_CLIP_AND_AVERAGE                                                                           \
   OPTIMIZER_CLIP("clipnorm", "longest gradient of a weight, as a Euclidean norm"),                           \
       OPTIMIZER_CLIP("clipvalue", "largest number in a gradient"),                                           \
       OPTIMIZER_CLIP("global_clipnorm", "longest gradient of all weights together"),                         \
@@ -69,13 +71,12 @@ enum { OPTIMIZER_SLOTS = 3, OPTIMIZER_CONSTANTS = 8, OPTIMIZER_ARGS = 24 };
        .min = 1,                                                                                             \
        .max = INFINITY,                                                                                      \
        .doc = "steps after which the weights are set to their average, again and again"},                    \
-      {.name = "gradient_accumulation_steps",                                                                \
-       .kinds = ARG_INT | ARG_NONE,                                                                          \
-       .default_text = "none",                                                                               \
-       .min = 2,                                                                                             \
-       .max = INFINITY,                                                                                      \
-       .doc = "batches whose mean gradient makes one step"},                                                 \
   {                                                                                                          \
+    .name = "gradient_accumulation_steps", .kinds = ARG_INT | ARG_NONE, .default_text = "none", .min = 2,    \
+    .max = INFINITY, .doc = "batches whose mean gradient makes one step"                                     \
+  }
+#define OPTIMIZER_CLIP_AND_AVERAGE_ARGS                                                                      \
+  OPTIMIZER_CLIP_AND_AVERAGE, {                                                                              \
     0                                                                                                        \
   }
 #define OPTIMIZER_COMMON_ARGS OPTIMIZER_WEIGHT_DECAY(ARG_NONE, "none"), OPTIMIZER_CLIP_AND_AVERAGE_ARGS
@@ -88,6 +89,20 @@ enum { OPTIMIZER_SLOTS = 3, OPTIMIZER_CONSTANTS = 8, OPTIMIZER_ARGS = 24 };
     for (int64_t k = 0; k < count; k++)                                                                      \
       step_##suffix(w, s, NULL, n, c + k * OPTIMIZER_CONSTANTS);                                             \
   }
+
+// One step of a rule that takes a variable as a whole: its norms, rows, columns, products of them.
+typedef struct whole_step {
+  const double *args;
+  double learning_rate;
+  int64_t t; // 1, 2, ...
+  int rank;
+  const int64_t *dims; // [rank]
+  int64_t elements;
+  // In the model's real type: the variable, its slots, its gradient (dense, clipped; the rule may write it).
+  void *values, *const *slots, *gradient;
+  double *scratch; // as many as the rule asks for
+  thread_pool *pool;
+} whole_step;
 
 typedef struct optimizer_rule {
   registry_item item;
@@ -107,6 +122,16 @@ typedef struct optimizer_rule {
   void (*replay_f64)(double *w, double *const *slots, int64_t n, const double *c, int64_t count,
                      bool may_settle);
   bool (*replays)(const double *args); // whether zero gradients change anything with these arguments
+
+  // Rules that take variables as a whole; NULL: none. Every step touches all elements of such a variable, and
+  // of its arithmetic only the order of operations has to be the same for any number of threads.
+  bool (*takes_whole)(const double *args, const struct nlm_abi_param *about);
+  void (*whole_f32)(const whole_step *step);
+  void (*whole_f64)(const whole_step *step);
+  int64_t (*scratch)(const struct nlm_abi_param *about); // doubles beside the gradient
+  // Shape of a variable's slot: its rank, into dims; -1: the variable has no such slot. NULL: all slots, of
+  // the variable's shape.
+  int (*slot_shape)(const struct nlm_abi_param *about, bool whole, int slot, int64_t *dims);
 } optimizer_rule;
 
 extern const optimizer_rule *const optimizer_rules[]; // NULL-terminated
@@ -117,8 +142,10 @@ bool optimizer_args_agree(diags *d, span at, value *const *args, const arg_spec 
 
 typedef struct optimizer optimizer;
 // `args`: numbers in the order of rule->item.args, learning_rate among them; 0 for none. Parameters are the
-// session's. NULL: no memory.
-optimizer *optimizer_new(const optimizer_rule *rule, const double *args, session *s, void *const *params);
+// session's. apart [n_params] (may be NULL): variables that a rule does not take as a whole, whatever it
+// says. NULL: no memory.
+optimizer *optimizer_new(const optimizer_rule *rule, const double *args, session *s, void *const *params,
+                         const bool *apart);
 void optimizer_free(optimizer *o);
 // Installs the optimizer as the session's touch function: rows about to be read are brought up to date.
 void optimizer_attach(optimizer *o);
@@ -139,10 +166,10 @@ double optimizer_learning_rate(const optimizer *o);
 void optimizer_set_learning_rate(optimizer *o, double learning_rate);
 bool optimizer_has_schedule(const optimizer *o);
 int64_t optimizer_steps(const optimizer *o); // calls of optimizer_step
-// State for checkpoints, after optimizer_settle: slot k of parameter p (elements as the parameter), or NULL
-// where these arguments need none.
+// State for checkpoints, after optimizer_settle: slot k of parameter p, or NULL where there is none; its
+// shape, whose rank is at most the parameter's, goes into dims (NULL: not wanted).
 enum { OPTIMIZER_AVERAGE = OPTIMIZER_SLOTS, OPTIMIZER_SUM, OPTIMIZER_ALL_SLOTS };
-void *optimizer_slot(const optimizer *o, int64_t param, int k);
+void *optimizer_slot(const optimizer *o, int64_t param, int k, int *rank, int64_t *dims);
 const char *optimizer_slot_name(const optimizer *o, int k);
 void optimizer_restore(optimizer *o, int64_t steps); // after the slots were filled in
 

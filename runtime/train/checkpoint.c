@@ -37,10 +37,13 @@ static tensor_list list_tensors(const trainer *t, arena *memory) {
     add_tensor(&l, &params[k], params[k].name, t->model->params[k]);
   for (int slot = 0; slot < OPTIMIZER_ALL_SLOTS; slot++)
     for (size_t k = 0; k < n; k++) {
-      void *values = optimizer_slot(t->optimizer, (int64_t)k, slot);
+      weight_entry like = params[k];
+      int rank = 0;
+      void *values = optimizer_slot(t->optimizer, (int64_t)k, slot, &rank, like.shape);
+      like.rank = (size_t)rank;
       if (values)
         add_tensor(
-            &l, &params[k],
+            &l, &like,
             arena_printf(memory, "optimizer/%s/%s", optimizer_slot_name(t->optimizer, slot), params[k].name),
             values);
     }

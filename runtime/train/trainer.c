@@ -71,6 +71,17 @@ static bool make_constraints(trainer *t, strbuf *error) {
   return true;
 }
 
+// Whether the optimizer's arguments take a weight out of what it does with matrices as a whole.
+static bool stands_apart(const config_call *call, const char *weight) {
+  const char *word = config_number(call, "exclude_embeddings", 0) != 0 ? "embedding" : NULL;
+  if (word && strstr(weight, word))
+    return true;
+  for (size_t k = 0; (word = config_list_text(call, "exclude_layers", k)) != NULL; k++)
+    if (strstr(weight, word))
+      return true;
+  return false;
+}
+
 static bool make_optimizer(trainer *t, strbuf *error) {
   const config_call *call = &t->model->training->optimizer;
   const optimizer_rule *rule = optimizer_find(call->name);
@@ -91,7 +102,12 @@ static bool make_optimizer(trainer *t, strbuf *error) {
     strbuf_printf(error, "this library does not know the schedule '%s'", rate.name);
     return false;
   }
-  t->optimizer = optimizer_new(rule, args, &t->session, t->model->params);
+  int64_t n = t->model->abi->n_params;
+  bool *apart = xcalloc((size_t)n + 1, sizeof *apart);
+  for (int64_t k = 0; k < n; k++)
+    apart[k] = stands_apart(call, t->model->abi->params[k].name);
+  t->optimizer = optimizer_new(rule, args, &t->session, t->model->params, apart);
+  free(apart);
   if (!t->optimizer) {
     strbuf_puts(error, "there is not enough memory for the optimizer");
     return false;

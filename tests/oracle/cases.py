@@ -31,6 +31,8 @@ class Case:
     targets: dict = dataclasses.field(default_factory=dict)
     loss_functions: dict = dataclasses.field(default_factory=dict)
     loss_masks: dict = dataclasses.field(default_factory=dict)
+    # further trainings: name -> (optimizer as written, function that makes one of cases_of_optimizers.Trainer)
+    optimizers: dict = dataclasses.field(default_factory=dict)
 
 
 CASES: dict = {}

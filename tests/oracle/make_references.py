@@ -15,6 +15,7 @@ the folder cases/<case>/ gets:
   gradients.safetensors     of the loss of all rows as one batch; zeros for frozen weights; of moving averages what
                             one step takes off them
   after_rmsprop.safetensors, after_adam.safetensors   after 10 epochs of batches in the order of the rows
+  optimizers.tsv            of some cases: further trainings, their names and optimizers, with after_<name>.safetensors
 
 cases.json lists the cases with the tolerances that run_case.sh is given.
 """
@@ -34,6 +35,7 @@ import cases_of_attention
 import cases_of_elements
 import cases_of_layers
 import cases_of_losses
+import cases_of_optimizers
 import cases_of_sequences
 import chain_rules
 import cases_of_training
@@ -208,15 +210,22 @@ class Reference:
 
     def trained(self, optimizer):
         weights, state, step = dict(self.weights), {}, 0
+        further = self.case.optimizers[optimizer][1]() if optimizer in self.case.optimizers else None
         for _ in range(EPOCHS):
             memory = {}
             for start in range(0, self.case.rows, self.case.batch_size):
                 step += 1
                 rows = slice(start, min(start + self.case.batch_size, self.case.rows))
                 moved = self.moved(weights, rows)
-                OPTIMIZERS[optimizer](weights, self.gradients(weights, rows, memory), state, RATE, step)
+                gradients = self.gradients(weights, rows, memory)
+                if further:
+                    further(weights, gradients)
+                else:
+                    OPTIMIZERS[optimizer](weights, gradients, state, RATE, step)
                 weights.update(moved)
         assert step == 30, step
+        if further:
+            further.finish(weights)
         return weights
 
 
@@ -269,18 +278,22 @@ def make(case):
     gradients.update(numpy_of(double.gradients(double.weights)))
     gradients.update({n: (double.weights[n] - v).numpy() for n, v in double.moved(double.weights).items()})
     write_safetensors(folder / "gradients.safetensors", gradients)
-    after = {o: numpy_of(double.trained(o)) for o in OPTIMIZERS}
+    trainings = [*OPTIMIZERS, *case.optimizers]
+    after = {o: numpy_of(double.trained(o)) for o in trainings}
+    if case.optimizers:
+        (folder / "optimizers.tsv").write_text("".join(f"{n}\t{text}\n" for n, (text, _) in case.optimizers.items()))
     for optimizer, tensors in after.items():
         write_safetensors(folder / f"after_{optimizer}.safetensors", tensors)
 
     # what single precision does to this case in the reference itself: it must leave room under the tolerance
     single = Reference(case, weights, inputs, targets, torch.float32, row_weights)
-    noise = {o: worst(numpy_of(single.trained(o)), after[o]) for o in OPTIMIZERS}
+    noise = {o: worst(numpy_of(single.trained(o)), after[o]) for o in trainings}
     moved = worst(after["adam"], numpy_of(double.weights))
     print(f"{case.name:42s} loss {double.loss(outputs).item():.4f}  moved {moved:.3f}  in single precision: "
           + "  ".join(f"{o} {e:.1e}" for o, e in noise.items()))
     assert max(noise.values()) < float(TOLERANCES["f32"]["trained"]) / 4, "too sensitive for single precision"
-    return {"name": case.name, "rows": case.rows, "batch_size": case.batch_size, "epochs": EPOCHS,
+    further = {"optimizers": [text for text, _ in case.optimizers.values()]} if case.optimizers else {}
+    return {"name": case.name, "rows": case.rows, "batch_size": case.batch_size, "epochs": EPOCHS, **further,
             "files": sorted(f.name for f in folder.iterdir())}
 
 
@@ -297,6 +310,7 @@ def main():
     cases_of_losses.all_loss_cases()
     cases_of_elements.all_element_cases()
     cases_of_training.all_training_cases()
+    cases_of_optimizers.all_optimizer_cases()
     wanted = sys.argv[1:] or sorted(CASES)
     manifest = HERE / "cases.json"
     known = {c["name"]: c for c in json.loads(manifest.read_text())["cases"]} if manifest.exists() else {}

@@ -3,21 +3,25 @@
 
 usage: optimizer_steps.py > tests/runtime/optimizer_steps.inc
 
-A parameter of three numbers takes eight steps (the third number has a zero gradient at some of them). The rules below
+A parameter of three numbers takes eight steps (the third number has a zero gradient at some of them). Rules that take a
+parameter as a whole see the table that the test puts the numbers into, zeros around them. The rules below
 are transcribed from Keras's documentation, one tensor operation after the other, and share nothing with the runtime.
 """
 import math
+
 import torch
 
-torch.set_default_dtype(torch.float64)
 START = [0.3, -0.7, 1.1]
 GRADIENTS = [[0.5, -0.02, 0.0], [-0.2, 0.4, 0.1], [0.1, 0.03, 0.0], [0.0, -0.6, 0.0],
              [0.7, 0.05, -0.3], [-0.1, 0.0, 0.0], [0.02, 0.9, 0.0], [0.3, -0.4, 0.25]]
+TABLE, PLACES = (37, 70), [(0, 69), (1, 0), (1, 1)]  # of tests/runtime/test_optimizers.c
 COMMON = ("weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum",
           "ema_overwrite_frequency", "gradient_accumulation_steps")
 
 
 class Rule:
+    whole = False
+
     def __init__(self, **args):
         self.__dict__.update(args)
 
@@ -138,6 +142,57 @@ class Ftrl(Rule):
         return (torch.clamp(self.z, -l1, l1) - self.z) / (torch.pow(n, p) / lr + 2 * l2)
 
 
+class Lamb(Rule):
+    slots = ["m", "v"]
+    whole = True
+
+    def step(self, w, g, t, lr):
+        self.m = self.m + (g - self.m) * (1 - self.beta_1)
+        self.v = self.v + (torch.square(g) - self.v) * (1 - self.beta_2)
+        update = self.m / (1 - self.beta_1 ** t) / (torch.sqrt(self.v / (1 - self.beta_2 ** t)) + self.epsilon)
+        w_norm, u_norm = torch.linalg.norm(w), torch.linalg.norm(update)
+        ratio = w_norm / u_norm if w_norm > 0 and u_norm > 0 else 1.0
+        return w - ratio * lr * update
+
+
+class Adafactor(Rule):
+    slots = []
+    whole = True
+    r = c = v = 0.0
+
+    def step(self, w, g, t, lr):
+        rms = lambda x: torch.sqrt(torch.mean(torch.square(x)))
+        rate = min(lr, 1 / math.sqrt(t)) * max(self.epsilon_2, rms(w))
+        kept = 1 - t ** self.beta_2_decay
+        squares = torch.square(g) + self.epsilon_1
+        if w.dim() >= 2:
+            self.r = kept * self.r + (1 - kept) * squares.mean(dim=-1)
+            self.c = kept * self.c + (1 - kept) * squares.mean(dim=-2)
+            self.v = (self.r / self.r.mean(dim=-1, keepdim=True)).unsqueeze(-1) * self.c.unsqueeze(-2)
+        else:
+            self.v = kept * self.v + (1 - kept) * squares
+        u = g / torch.sqrt(self.v)
+        return w - rate * u / max(1.0, rms(u) / self.clip_threshold)
+
+
+class Muon(Rule):
+    """A matrix; other parameters take Adam's steps."""
+    slots = ["m"]
+    whole = True
+
+    def step(self, w, g, t, lr):
+        self.m = g + self.momentum * self.m
+        x = g + self.momentum * self.m if self.nesterov else self.m
+        tall = x.shape[0] > x.shape[1]
+        x = x.T if tall else x
+        x = x / (torch.linalg.norm(x) + 1e-7)
+        for _ in range(self.ns_steps):
+            a = x @ x.T
+            x = self.muon_a * x + (self.muon_b * a + self.muon_c * a @ a) @ x
+        x = x.T if tall else x
+        return w - lr * x * (math.sqrt(max(x.shape)) * self.rms_rate if self.rms_rate else 1)
+
+
 def clip(g, c):
     if c["clipnorm"]:
         norm = torch.sqrt(torch.sum(torch.square(g)))
@@ -153,10 +208,13 @@ def clip(g, c):
 def train(rule, lr, common):
     c = dict.fromkeys(COMMON, 0)
     c.update(common)
+    gradients = torch.tensor(GRADIENTS)
     w = torch.tensor(START)
+    if rule.whole:
+        w, gradients = table_of(w), torch.stack([table_of(g) for g in gradients])
     rule.build(w)
     average, total, every = torch.zeros_like(w), torch.zeros_like(w), c["gradient_accumulation_steps"] or 1
-    for calls, g in enumerate(torch.tensor(GRADIENTS)):
+    for calls, g in enumerate(gradients):
         iterations = calls // every
         total = total + g
         if (calls + 1) % every == 0:
@@ -169,7 +227,15 @@ def train(rule, lr, common):
             average = momentum * average + (1 - momentum) * w
             if c["ema_overwrite_frequency"] and (iterations + 1) % c["ema_overwrite_frequency"] == 0:
                 w = average
-    return average if c["use_ema"] else w
+    result = average if c["use_ema"] else w
+    return torch.stack([result[place] for place in PLACES]) if rule.whole else result
+
+
+def table_of(numbers):
+    table = torch.zeros(TABLE)
+    for place, number in zip(PLACES, numbers):
+        table[place] = number
+    return table
 
 
 ADAM = dict(beta_1=0.8, beta_2=0.99, epsilon=1e-3)
@@ -198,10 +264,22 @@ CASES = [("sgd", SGD, dict(momentum=0.0, nesterov=0), {}),
           dict(use_ema=1, ema_momentum=0.7, ema_overwrite_frequency=3)),
          ("adamax", Adamax, dict(ADAM), dict(gradient_accumulation_steps=4)),
          ("nadam", Nadam, dict(ADAM), dict(weight_decay=0.1, global_clipnorm=0.2, use_ema=1, ema_momentum=0.6,
-                                           ema_overwrite_frequency=2, gradient_accumulation_steps=2))]
+                                           ema_overwrite_frequency=2, gradient_accumulation_steps=2)),
+         ("lamb", Lamb, dict(ADAM), {}),
+         ("lamb", Lamb, dict(ADAM), dict(weight_decay=0.3, clipnorm=0.4, use_ema=1, ema_momentum=0.7,
+                                         gradient_accumulation_steps=2)),
+         ("adafactor", Adafactor, dict(beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=1e-3, clip_threshold=1.0,
+                                       relative_step=1), {}),
+         ("adafactor", Adafactor, dict(beta_2_decay=-0.6, epsilon_1=1e-3, epsilon_2=0.1, clip_threshold=0.2,
+                                       relative_step=0), dict(weight_decay=0.1, global_clipnorm=0.3))]
+MUON = dict(muon_a=3.4445, muon_b=-4.775, muon_c=2.0315, momentum=0.95, ns_steps=5, nesterov=1, rms_rate=0.2)
+# momentum and what follows it, weight decay, clipping
+MUONS = [(MUON, {}), (dict(MUON, muon_a=3.0, muon_b=-4.0, muon_c=2.0, momentum=0.8, ns_steps=3, nesterov=0, rms_rate=0.0),
+                      dict(weight_decay=0.3, clipvalue=0.15))]
 
 
 def main():
+    torch.set_default_dtype(torch.float64)
     print("// Written by tests/oracle/optimizer_steps.py: rule, arguments, the three numbers after eight steps.")
     for name, rule, args, common in CASES:
         lr = 0.05
@@ -214,6 +292,14 @@ def main():
         numbers += [common.get(k, 0) for k in COMMON if not (name == "adamw" and k == "weight_decay")]
         print('{"%s", {%s}, {%s}},' % (name, ", ".join(repr(float(x)) for x in numbers),
                                        ", ".join(repr(float(x)) for x in w)))
+    for args, common in MUONS:
+        w = train(Muon(**args), lr, common)
+        numbers = [lr, 0.9, 0.999, 0.5, 1e-7] + [common.get(k, 0) for k in COMMON] + [0, 1]
+        numbers += [args["muon_a"], args["muon_b"], args["muon_c"], 1.0]
+        numbers += [args["momentum"], args["ns_steps"], args["nesterov"], args["rms_rate"]]
+        print('{"muon", {%s}, {%s}},' % (", ".join(repr(float(x)) for x in numbers),
+                                         ", ".join(repr(float(x)) for x in w)))
 
 
-main()
+if __name__ == "__main__":
+    main()

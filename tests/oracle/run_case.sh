@@ -99,4 +99,13 @@ rate=$(sed -n 's/^  optimizer.*learning_rate = \([0-9.e-]*\)).*/\1/p' "$case_fol
 build adam "Adam(learning_rate = $rate)"
 train adam "$epochs" "$batch_size" "$@"
 must_fit tensors "$work/adam.safetensors" "$case_folder/after_adam.safetensors" "$trained"
+
+# further optimizers, one a line: name, tab, as written
+if [ -f "$case_folder/optimizers.tsv" ]; then
+  while IFS="$(printf '\t')" read -r name written; do
+    build "$name" "$written"
+    train "$name" "$epochs" "$batch_size" "$@"
+    must_fit tensors "$work/$name.safetensors" "$case_folder/after_$name.safetensors" "$trained"
+  done <"$case_folder/optimizers.tsv"
+fi
 exit $failed

@@ -70,7 +70,7 @@ static void side_init(side *x, const struct nlm_abi_program *program, int64_t re
   state = 7;
   for (int64_t k = 0; k < ROWS * WIDTH; k++)
     set_real(x->values[0], real_bytes, k, next());
-  x->o = optimizer_new(rule, args, &x->s, x->values);
+  x->o = optimizer_new(rule, args, &x->s, x->values, NULL);
   assert_non_null(x->o);
   optimizer_attach(x->o);
 }
@@ -115,11 +115,18 @@ static void step_both(side *sparse, side *dense, int64_t real_bytes, int chance)
 
 static void compare(side *sparse, side *dense, int64_t real_bytes) {
   size_t bytes = (size_t)(ROWS * WIDTH * real_bytes);
+  int64_t extents[2];
+  int rank;
   optimizer_settle(sparse->o);
   assert_memory_equal(sparse->values[0], dense->values[0], bytes);
   for (int k = 0; k < OPTIMIZER_ALL_SLOTS; k++)
-    if (optimizer_slot(sparse->o, 0, k))
-      assert_memory_equal(optimizer_slot(sparse->o, 0, k), optimizer_slot(dense->o, 0, k), bytes);
+    if (optimizer_slot(sparse->o, 0, k, &rank, extents)) {
+      bytes = (size_t)real_bytes;
+      for (int j = 0; j < rank; j++)
+        bytes *= (size_t)extents[j];
+      assert_memory_equal(optimizer_slot(sparse->o, 0, k, NULL, NULL),
+                          optimizer_slot(dense->o, 0, k, NULL, NULL), bytes);
+    }
 }
 
 // The rate falls, grows, and falls again, as schedules with a warm start do.
@@ -201,6 +208,28 @@ static void sparse_is_dense_with_common_arguments(void **unused) {
   check_all("adagrad", (double[OPTIMIZER_ARGS]){0.1, 0.1, 1e-7, 0, 0, 0, 0, 1, 0.99});
   check_all("adamax", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7, 0, 0.5, 0, 0, 0, 0, 0, 3});
   check_all("adam", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7, 0, 0.1, 0, 0, 0.4, 1, 0.9, 5, 4});
+}
+
+// Rules that take a table as a whole step on all its rows, from rows with a gradient as from all of them;
+// Muon's other weights take Adam's steps.
+static void whole_tables_are_dense(void **unused) {
+  (void)unused;
+  check_all("lamb", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7});
+  check_all("lamb", (double[OPTIMIZER_ARGS]){0.01, 0.9, 0.999, 1e-7, 0.1, 0.3, 0, 0, 1, 0.9, 5, 4});
+  check_all("adafactor", (double[OPTIMIZER_ARGS]){0.01, -0.8, 1e-30, 1e-3, 1, 1});
+  check_all("muon", (double[OPTIMIZER_ARGS]){[0] = 0.01,
+                                             [1] = 0.9,
+                                             [2] = 0.999,
+                                             [4] = 1e-7,
+                                             [14] = 1,
+                                             [15] = 3.4445,
+                                             [16] = -4.775,
+                                             [17] = 2.0315,
+                                             [18] = 1,
+                                             [19] = 0.95,
+                                             [20] = 5,
+                                             [21] = 1,
+                                             [22] = 0.2});
 }
 
 static void projected_tables_are_dense(void **unused) {
@@ -318,7 +347,8 @@ static void restored_goes_on(void **unused) {
   state = held;
   memcpy(again.values[0], sparse.values[0], ROWS * WIDTH * sizeof(float));
   for (int k = 0; k < 2; k++)
-    memcpy(optimizer_slot(again.o, 0, k), optimizer_slot(sparse.o, 0, k), ROWS * WIDTH * sizeof(float));
+    memcpy(optimizer_slot(again.o, 0, k, NULL, NULL), optimizer_slot(sparse.o, 0, k, NULL, NULL),
+           ROWS * WIDTH * sizeof(float));
   optimizer_restore(again.o, optimizer_steps(sparse.o));
   for (int step = 0; step < 60; step++)
     step_both(&again, &dense, 4, 20);
@@ -338,6 +368,7 @@ int main(void) {
       cmocka_unit_test(restored_goes_on),
       cmocka_unit_test(sparse_is_dense_others),
       cmocka_unit_test(sparse_is_dense_with_common_arguments),
+      cmocka_unit_test(whole_tables_are_dense),
       cmocka_unit_test(projected_tables_are_dense),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
