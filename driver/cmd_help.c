@@ -148,6 +148,11 @@ static bool help_entries(bool (*entry)(size_t k, registry_entry *out), const cha
 
 static bool help_losses(const char *name) {
   strbuf out = {0};
+  if (name && loss_is_general(name))
+    strbuf_puts(
+        &out,
+        "crossentropy, ce\n  the cross-entropy that fits the output: binary_crossentropy for one unit and "
+        "for sigmoids,\n  else sparse_categorical_crossentropy (targets are class numbers)\n");
   for (size_t k = 0; loss_table[k]; k++)
     if (!name || loss_find(name) == loss_table[k]) {
       const loss_def *l = loss_table[k];

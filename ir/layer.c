@@ -14,7 +14,25 @@ const layer_def *const layer_table[] = {
 #undef LAYER
     NULL};
 
+// Keras's further names of layers.
+static const char *const short_names[][2] = {{"MaxPool1D", "MaxPooling1D"},
+                                             {"MaxPool2D", "MaxPooling2D"},
+                                             {"AvgPool1D", "AveragePooling1D"},
+                                             {"AvgPool2D", "AveragePooling2D"},
+                                             {"GlobalMaxPool1D", "GlobalMaxPooling1D"},
+                                             {"GlobalMaxPool2D", "GlobalMaxPooling2D"},
+                                             {"GlobalAvgPool1D", "GlobalAveragePooling1D"},
+                                             {"GlobalAvgPool2D", "GlobalAveragePooling2D"},
+                                             {"Convolution1D", "Conv1D"},
+                                             {"Convolution2D", "Conv2D"},
+                                             {"Convolution1DTranspose", "Conv1DTranspose"},
+                                             {"SeparableConvolution1D", "SeparableConv1D"},
+                                             {"SeparableConvolution2D", "SeparableConv2D"}};
+
 const layer_def *layer_find(const char *name) {
+  for (size_t i = 0; i < sizeof short_names / sizeof *short_names; i++)
+    if (strcmp(short_names[i][0], name) == 0)
+      name = short_names[i][1];
   for (size_t i = 0; layer_table[i]; i++)
     if (strcmp(layer_table[i]->name, name) == 0)
       return layer_table[i];

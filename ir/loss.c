@@ -14,11 +14,15 @@ enum { LOSS_COUNT = sizeof loss_table / sizeof *loss_table - 1 };
 const loss_def *loss_find(const char *name_or_class) {
   for (int i = 0; i < LOSS_COUNT; i++) {
     const loss_def *l = loss_table[i];
-    if (strcmp(l->name, name_or_class) == 0 || strcmp(l->class_name, name_or_class) == 0 ||
-        (l->alias && strcmp(l->alias, name_or_class) == 0))
+    if (names_it(l->name, name_or_class) || names_it(l->alias, name_or_class) ||
+        strcmp(l->class_name, name_or_class) == 0)
       return l;
   }
   return NULL;
+}
+
+bool loss_is_general(const char *name) {
+  return strcmp(name, "crossentropy") == 0 || names_it("ce", name);
 }
 
 const char *loss_suggest(const char *name) {

@@ -39,6 +39,8 @@ typedef struct loss_def {
 #undef LOSS
 extern const loss_def *const loss_table[]; // NULL-terminated
 const loss_def *loss_find(const char *name_or_class);
+// `crossentropy` and `ce`: the cross-entropy that fits the output.
+bool loss_is_general(const char *name);
 const char *loss_suggest(const char *name);
 
 // ---- shared by the losses (ir/loss.c, ir/loss_terms.c); x, p, logits: [R, F] or, without features, [R]

@@ -92,7 +92,7 @@ static void unknown_name(binder *b, const value *v, const char *what, const char
 
 static const registry_entry *find_entry(const registry_entry *table, const char *name) {
   for (const registry_entry *e = table; e->name; e++)
-    if (strcmp(e->name, name) == 0 || (e->class_name && strcmp(e->class_name, name) == 0))
+    if (names_it(e->name, name) || (e->class_name && strcmp(e->class_name, name) == 0))
       return e;
   return NULL;
 }
@@ -115,7 +115,8 @@ static const value *entry_value(const registry_entry *table, const value *v) {
 }
 
 static const value *loss_value(const value *v) {
-  return v->kind == VALUE_NAME && v->held && !loss_find(v->text) ? v->held : v;
+  bool known = v->kind != VALUE_NAME || loss_find(v->text) || loss_is_general(v->text);
+  return v->held && !known ? v->held : v;
 }
 
 static const value *plain_value(const value *v) {
@@ -202,11 +203,40 @@ static int find_output(binder *b, const char *name, span at, const char *what) {
   return -1;
 }
 
-// Hands each output its part of a setting: of a dict by name, of anything else the whole of it.
-static void for_outputs(binder *b, const value *v, const char *what,
+static bool holds_lists(const value *v) {
+  for (size_t i = 0; i < v->count; i++)
+    if (v->items[i]->kind == VALUE_LIST)
+      return true;
+  return false;
+}
+
+// A list with an item for each output, in their order.
+static void by_position(binder *b, const value *v, const char *what,
+                        void (*bind)(binder *, int, const value *)) {
+  size_t n = b->m->outputs.len;
+  if (v->count == n) {
+    for (size_t k = 0; k < n; k++)
+      bind(b, (int)k, v->items[k]);
+    return;
+  }
+  diag *e =
+      diag_error(b->d, v->at, "%s for each output of model '%s' is needed, in their order: %zu, found %zu",
+                 what, b->m->name, n, v->count);
+  diag_help(e, n > 1 ? "or a dict by output: {%s: ..., %s: ...}" : "its only output is '%s'",
+            b->m->outputs.data[0].name, n > 1 ? b->m->outputs.data[1].name : "");
+  b->failed = true;
+}
+
+// Hands each output its part of a setting: of a dict by name, of a list by position (of metrics, a list of
+// lists), of anything else the whole of it.
+static void for_outputs(binder *b, const value *v, const char *what, bool takes_lists,
                         void (*bind)(binder *, int, const value *)) {
   if (v->kind == VALUE_NONE)
     return;
+  if (v->kind == VALUE_LIST && b->m->outputs.len && (!takes_lists || holds_lists(v))) {
+    by_position(b, v, what, bind);
+    return;
+  }
   if (v->kind != VALUE_DICT) {
     for (size_t k = 0; k < b->m->outputs.len; k++)
       bind(b, (int)k, v);
@@ -226,7 +256,9 @@ static void bind_loss(binder *b, int output, const value *v) {
       wrong_form(b, v, "loss", "loss = mse, or loss = {output: mse}");
     return;
   }
-  const loss_def *loss = loss_find(v->text);
+  bool general = loss_is_general(v->text);
+  const loss_def *loss =
+      loss_find(general ? fitting_crossentropy(b->m->outputs.data[output].value) : v->text);
   if (!loss) {
     unknown_name(b, v, "loss", loss_suggest(v->text));
     return;
@@ -256,6 +288,8 @@ static void bind_metric(binder *b, int output, const value *v) {
 
 static void bind_metrics(binder *b, int output, const value *v) {
   v = entry_value(b->r->metrics, v);
+  if (v->kind == VALUE_NONE)
+    return;
   if (v->kind != VALUE_LIST) {
     bind_metric(b, output, v);
     return;
@@ -327,10 +361,10 @@ static void bind_all(binder *b, value *const *v) {
   train_config *c = b->c;
   bind_entry(b, b->r->optimizers, "optimizer", "optimizer = Adam(learning_rate = 1e-3)", v[OPTIMIZER],
              &c->optimizer);
-  for_outputs(b, loss_value(v[LOSS]), "a loss", bind_loss);
-  for_outputs(b, plain_value(v[LOSS_WEIGHTS]), "a loss weight", bind_loss_weight);
-  for_outputs(b, entry_value(b->r->metrics, v[METRICS]), "a metric", bind_metrics);
-  for_outputs(b, entry_value(b->r->metrics, v[WEIGHTED_METRICS]), "a metric", bind_weighted_metrics);
+  for_outputs(b, loss_value(v[LOSS]), "a loss", false, bind_loss);
+  for_outputs(b, plain_value(v[LOSS_WEIGHTS]), "a loss weight", false, bind_loss_weight);
+  for_outputs(b, entry_value(b->r->metrics, v[METRICS]), "a metric", true, bind_metrics);
+  for_outputs(b, entry_value(b->r->metrics, v[WEIGHTED_METRICS]), "a metric", true, bind_weighted_metrics);
   if (!bind_class_weights(b->m, c, v[CLASS_WEIGHT]))
     b->failed = true;
   c->sample_weight = v[SAMPLE_WEIGHT]->boolean;

@@ -46,6 +46,11 @@ const char *fitting_loss(const tensor *t) {
   return is_activation(t, "sigmoid") ? "binary_crossentropy" : "mse";
 }
 
+const char *fitting_crossentropy(const tensor *t) {
+  bool flags = tensor_is_poison(t) || units_of(t) == 1 || is_activation(t, "sigmoid");
+  return flags ? "binary_crossentropy" : "sparse_categorical_crossentropy";
+}
+
 typedef struct fit {
   const named_output *out;
   const loss_def *loss;
@@ -75,13 +80,19 @@ static bool activation_is(const fit *f, const char *name) {
 }
 
 static bool fits_binary(const fit *f) {
-  if (activation_is(f, "softmax") && f->units != 2) {
-    diag *e = misfit(f, f->units == 1 ? "a softmax over a single unit is always 1"
-                                      : "the units of a softmax are no separate yes-or-no questions");
-    diag_help(e, f->units == 1 ? "use activation = sigmoid"
-                               : "sparse_categorical_crossentropy fits (targets are class numbers), or "
-                                 "categorical_crossentropy (one-hot targets)");
+  if (activation_is(f, "softmax") && f->units == 1) {
+    diag_help(misfit(f, "a softmax over a single unit is always 1"), "use activation = sigmoid");
     return false;
+  }
+  if (activation_is(f, "softmax") && f->units != 2) {
+    diag *w = diag_warning(f->d, f->at,
+                           "%s takes each unit of output '%s' for a yes-or-no question of its own, but the "
+                           "units of a softmax are shares of one answer",
+                           f->loss->name, f->out->name);
+    diag_note(w, f->out->at, "'%s' is made here", f->out->name);
+    diag_help(w, "sparse_categorical_crossentropy fits (targets are class numbers), or "
+                 "categorical_crossentropy (one-hot targets)");
+    return true;
   }
   if (!f->from_logits && (activation_is(f, "linear") || activation_is(f, "relu") || activation_is(f, "tanh")))
     doubtful(f, "a probability");

@@ -124,3 +124,14 @@ const char *suggest(const char *word, const char *const *candidates, size_t coun
   }
   return best;
 }
+
+bool names_it(const char *name, const char *word) {
+  if (!name || strcmp(name, word) == 0)
+    return name != NULL;
+  if (strlen(name) > 4)
+    return false;
+  size_t k = 0;
+  while (name[k] >= 'a' && name[k] <= 'z' && word[k] == name[k] - 'a' + 'A')
+    k++;
+  return !name[k] && !word[k];
+}

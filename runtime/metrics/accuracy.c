@@ -109,6 +109,10 @@ static const metric_def *fitting_accuracy(const model_output *o) {
   return o->units > 1 ? &metric_categorical_accuracy : &metric_binary_accuracy;
 }
 
+const metric_def metric_acc = {
+    .item = {"acc", NULL, "accuracy, under a shorter name", no_args},
+    .resolve = fitting_accuracy,
+};
 const metric_def metric_accuracy = {
     .item = {"accuracy", NULL,
              "share of right answers: binary for one unit, else by classes, as the targets are", no_args},

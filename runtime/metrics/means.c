@@ -118,6 +118,37 @@ static double class_entropy(const double *p, const double *t, size_t n, const co
   return sum;
 }
 
+static double most_wrong(const double *p, const double *t, size_t n, const config_call *args) {
+  (void)args;
+  double right = 0, wrong = -INFINITY;
+  for (size_t k = 0; k < n; k++) {
+    right += t[k] * p[k];
+    wrong = fmax(wrong, (1 - t[k]) * p[k]);
+  }
+  return fmax(wrong - right + 1, 0);
+}
+
+// Targets are -1 and 1; those of a batch that are all 0 or 1 are taken for them.
+static void add_margins(double *state, const metric_batch *b, bool squared) {
+  bool flags = true;
+  for (size_t k = 0; k < b->rows * b->units; k++) {
+    double t = metric_target(b, k / b->units, k % b->units);
+    flags = flags && (t == 0 || t == 1);
+  }
+  for (size_t r = 0; r < b->rows; r++) {
+    double sum = 0;
+    for (size_t k = 0; k < b->units; k++) {
+      double t = metric_target(b, r, k), p = metric_real(b->predicted, b->real_bytes, r * b->units + k);
+      double margin = fmax(1 - (flags ? 2 * t - 1 : t) * p, 0);
+      sum += squared ? margin * margin : margin;
+    }
+    if (b->mask && !b->mask[r])
+      continue;
+    state[SUM] += metric_weight(b, r) * sum / (double)b->units;
+    state[ROWS] += metric_weight(b, r);
+  }
+}
+
 // ---- definitions
 
 static const char *refuse_classes(const model_output *o) {
@@ -187,5 +218,39 @@ DEFINE_METRIC(categorical_crossentropy, class_entropy, "categorical_crossentropy
 DEFINE_METRIC(sparse_categorical_crossentropy, class_entropy, "sparse_categorical_crossentropy",
               "SparseCategoricalCrossentropy", "cross-entropy of classes, targets by number", sparse_args,
               refuse_sparse, true, mean)
+DEFINE_METRIC(bce, binary_entropy, "bce", NULL, "binary_crossentropy, under a shorter name", entropy_args,
+              refuse_classes, true, mean)
+DEFINE_ERROR(kld, divergence, "kld", NULL, "kl_divergence, under a shorter name")
+DEFINE_ERROR(categorical_hinge, most_wrong, "categorical_hinge", "CategoricalHinge",
+             "margin between the right class and the others, one-hot targets")
+
+#define DEFINE_MARGIN(symbol, name, class_name, doc, squared)                                                \
+  static void update_##symbol(double *state, const config_call *c, const metric_batch *b) {                  \
+    (void)c;                                                                                                 \
+    add_margins(state, b, squared);                                                                          \
+  }                                                                                                          \
+  const metric_def metric_##symbol = {.item = {name, class_name, doc, name_args, NULL},                      \
+                                      .lower_is_better = true,                                               \
+                                      .refuse = refuse_classes,                                              \
+                                      .state_size = two_sums,                                                \
+                                      .update = update_##symbol,                                             \
+                                      .result = mean};
+
+DEFINE_MARGIN(hinge, "hinge", "Hinge", "how far answers fall short of a margin of 1 from 0", false)
+DEFINE_MARGIN(squared_hinge, "squared_hinge", "SquaredHinge", "the same, squared", true)
+
+// `crossentropy` is the one of them that fits, as `accuracy` is.
+static const metric_def *fitting_entropy(const model_output *o) {
+  return o->class_ids   ? &metric_sparse_categorical_crossentropy
+         : o->units > 1 ? &metric_categorical_crossentropy
+                        : &metric_binary_crossentropy;
+}
+
+#define DEFINE_FITTING(symbol, name, doc)                                                                    \
+  const metric_def metric_##symbol = {                                                                       \
+      .item = {name, NULL, doc, sparse_args, NULL}, .lower_is_better = true, .resolve = fitting_entropy};
+DEFINE_FITTING(crossentropy, "crossentropy",
+               "cross-entropy: binary for one unit, else by classes, as the targets are")
+DEFINE_FITTING(ce, "ce", "crossentropy, under a shorter name")
 DEFINE_METRIC(perplexity, class_entropy, "perplexity", "Perplexity", "e to the mean cross-entropy of classes",
               sparse_args, NULL, true, power_of_mean)

@@ -127,6 +127,7 @@ LOSSES = {
                                  categorical_focal_of_logits),
     "generalized": ("CategoricalGeneralizedCrossEntropy(q = 0.7)", "softmax", softmax, classes, generalized),
     "binary_smoothed": ("BinaryCrossentropy(label_smoothing = 0.2)", "sigmoid", torch.sigmoid, flags, smoothed_binary),
+    "binary_of_softmax": ("BCE", "softmax", softmax, flags, rowwise(F.binary_cross_entropy)),
     "binary_logits": ("BinaryCrossentropy(from_logits = true)", "linear", None, flags,
                       rowwise(F.binary_cross_entropy_with_logits)),
     "categorical_smoothed_logits": ("CategoricalCrossentropy(from_logits = true, label_smoothing = 0.1)", "linear",

@@ -55,6 +55,7 @@ static void classes(void **unused) {
   const double one_hot[] = {0, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1};
   metric_batch b = {.rows = 4, .units = 3, .real_bytes = 8, .predicted = predicted, .int_target = ids};
   assert_float_equal(measure("accuracy", &sparse, &b, 1), 0.75, 0);
+  assert_float_equal(measure("acc", &sparse, &b, 1), 0.75, 0);
   b.mask = mask;
   assert_float_equal(measure("sparse_categorical_accuracy", &sparse, &b, 1), 2.0 / 3, 1e-15);
   b.mask = NULL;
@@ -192,6 +193,12 @@ static void losses_as_metrics(void **unused) {
       {"poisson", {0, 1, 0, 0}, {1, 1, 0, 0}, 0.49999997, 2},
       {"kl_divergence", {0, 1, 0, 0}, {0.6, 0.4, 0.4, 0.6}, 0.45814306, 2},
       {"binary_crossentropy", {0, 1, 0, 0}, {0.6, 0.4, 0.4, 0.6}, 0.814924454847, 2},
+      {"bce", {0, 1, 0, 0}, {0.6, 0.4, 0.4, 0.6}, 0.814924454847, 2},
+      {"kld", {0, 1, 0, 0}, {0.6, 0.4, 0.4, 0.6}, 0.45814306, 2},
+      {"hinge", {0, 1, 0, 0}, {0.6, 0.4, 0.4, 0.6}, 1.3, 2},
+      {"hinge", {-1, 1, 0, -1}, {0.6, 0.4, 0.4, -2}, 0.8, 2},
+      {"squared_hinge", {0, 1, 0, 0}, {0.6, 0.4, 0.4, 0.6}, 1.86, 2},
+      {"categorical_hinge", {0, 1, 0, 0}, {0.6, 0.4, 0.4, 0.6}, 1.4, 2},
       {"categorical_crossentropy", {0, 1, 0, 0, 0, 1}, {0.05, 0.95, 0, 0.1, 0.8, 0.1}, 1.1769392, 3}};
   for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
     model_output o = {.name = "y", .units = (int64_t)cases[k].units};
@@ -205,8 +212,10 @@ static void losses_as_metrics(void **unused) {
   model_output sparse = {.name = "y", .units = 3, .class_ids = true};
   const int32_t ids[] = {1, 2};
   metric_batch b = {
-      .rows = 2, .units = 3, .real_bytes = 8, .predicted = cases[14].predicted, .int_target = ids};
+      .rows = 2, .units = 3, .real_bytes = 8, .predicted = cases[20].predicted, .int_target = ids};
   assert_near(measure("sparse_categorical_crossentropy", &sparse, &b, 1), 1.1769392);
+  assert_near(measure("crossentropy", &sparse, &b, 1), 1.1769392);
+  assert_near(measure("ce", &sparse, &b, 1), 1.1769392);
   assert_near(measure("perplexity", &sparse, &b, 1), 1 / sqrt(0.95 * 0.1));
   assert_true(metric_find("mse")->lower_is_better && !metric_find("auc")->lower_is_better);
 }

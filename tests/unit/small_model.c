@@ -109,6 +109,8 @@ static const registry_entry optimizers[] = {{.name = "sgd", .class_name = "SGD",
                                             {.name = "rmsprop", .class_name = "RMSprop", .args = rate},
                                             {0}};
 static const registry_entry metrics[] = {{.name = "accuracy", .class_name = "Accuracy", .args = nothing},
+                                         {.name = "mse", .args = nothing},
+                                         {.name = "mae", .args = nothing},
                                          {0}};
 static const registry_entry callbacks[] = {
     {.name = "early_stopping", .class_name = "EarlyStopping", .args = patience}, {0}};

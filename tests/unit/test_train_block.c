@@ -107,6 +107,64 @@ static void unknown_names_are_told(void **state) {
   refused(one, "loss = 3", "loss must be a name or a call, found an integer");
 }
 
+static const char *loss_of(const char *dense, const char *settings) {
+  small_model s;
+  begin_dense(&s, dense);
+  train_config *c = small_train(&s, settings);
+  if (!c)
+    fail_msg("train(%s) said:\n%s", settings, small_diagnostics(&s));
+  const char *name = c->losses[0]->name;
+  train_config_free(c);
+  small_model_end(&s);
+  return name;
+}
+
+static void names_are_keras(void **state) {
+  (void)state;
+  assert_string_equal(loss_of("Dense(1)", "loss = MSE, metrics = [accuracy, MAE]"), "mse");
+  assert_string_equal(loss_of("Dense(1, activation = sigmoid)", "loss = \"BCE\", metrics = [MSE]"),
+                      "binary_crossentropy");
+  assert_string_equal(loss_of("Dense(3, activation = softmax)", "loss = KLD"), "kl_divergence");
+  assert_string_equal(loss_of("Dense(3, activation = softmax)", "loss = crossentropy"),
+                      "sparse_categorical_crossentropy");
+  assert_string_equal(loss_of("Dense(1, activation = sigmoid)", "loss = ce"), "binary_crossentropy");
+  assert_string_equal(loss_of("Dense(3, activation = sigmoid)", "loss = \"crossentropy\""),
+                      "binary_crossentropy");
+  assert_string_equal(loss_of("Dense(1)", "loss = [mse], metrics = [[mae]]"), "mse");
+  refused("Dense(1)", "loss = HUBER", "unknown loss 'HUBER'; did you mean 'huber'?");
+}
+
+static void lists_go_by_position(void **state) {
+  (void)state;
+  small_model s;
+  begin_two(&s);
+  train_config *c =
+      small_train(&s, "loss = [bce, mae], loss_weights = [1, 0.25], metrics = [[accuracy, mae], mse]");
+  if (!c)
+    fail_msg("%s", small_diagnostics(&s));
+  assert_string_equal(c->losses[0]->name, "binary_crossentropy");
+  assert_string_equal(c->losses[1]->name, "mae");
+  assert_float_equal(c->loss_weights[1], 0.25, 0);
+  assert_int_equal(c->metrics[0].len, 2);
+  assert_int_equal(c->metrics[1].len, 1);
+  train_config_free(c);
+  small_model_end(&s);
+  begin_two(&s);
+  c = small_train(&s, "loss = (none, mae), metrics = [mse, mae]"); // metrics of all outputs
+  if (!c)
+    fail_msg("%s", small_diagnostics(&s));
+  assert_null(c->losses[0]);
+  assert_int_equal(c->metrics[1].len, 2);
+  train_config_free(c);
+  small_model_end(&s);
+  begin_two(&s);
+  assert_null(small_train(&s, "loss = [bce]"));
+  if (!strstr(small_diagnostics(&s),
+              "a loss for each output of model 'net' is needed, in their order: 2, found 1"))
+    fail_msg("said:\n%s", small_diagnostics(&s));
+  small_model_end(&s);
+}
+
 static void a_loss_is_needed_and_proposed(void **state) {
   (void)state;
   refused("Dense(1, activation = sigmoid)", "epochs = 2", "loss = binary_crossentropy");
@@ -116,8 +174,8 @@ static void a_loss_is_needed_and_proposed(void **state) {
 
 static void losses_must_fit(void **state) {
   (void)state;
-  refused("Dense(5, activation = softmax)", "loss = binary_crossentropy",
-          "sparse_categorical_crossentropy fits");
+  warned("Dense(5, activation = softmax)", "loss = binary_crossentropy",
+         "sparse_categorical_crossentropy fits");
   refused("Dense(1, activation = softmax)", "loss = binary_crossentropy",
           "a softmax over a single unit is always 1");
   refused("Dense(1, activation = sigmoid)", "loss = categorical_crossentropy", "binary_crossentropy fits");
@@ -216,6 +274,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(defaults_are_keras),     cmocka_unit_test(all_settings_are_read),
       cmocka_unit_test(unknown_names_are_told), cmocka_unit_test(a_loss_is_needed_and_proposed),
+      cmocka_unit_test(names_are_keras),        cmocka_unit_test(lists_go_by_position),
       cmocka_unit_test(losses_must_fit),        cmocka_unit_test(targets_follow_losses),
       cmocka_unit_test(weights_of_classes),     cmocka_unit_test(weights_are_inputs_when_asked_for),
   };
