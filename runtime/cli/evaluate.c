@@ -6,6 +6,7 @@
 #include "runtime/train/progress.h"
 #include "runtime/train/tally.h"
 #include "support/json.h"
+#include "support/spill.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,7 +83,7 @@ static bool measure(const evaluate_options *o, loaded_model *m, const data_reque
   session s;
   batcher b = {0};
   tally t = {0};
-  size_t rows = data->data->rows, *order = xcalloc(rows + 1, sizeof *order);
+  size_t rows = data->data->rows, *order = spill_alloc((rows + 1) * sizeof *order);
   profiler *profile = o->profile ? profile_new(m->abi) : NULL;
   for (size_t k = 0; k < rows; k++)
     order[k] = k;
@@ -114,7 +115,7 @@ static bool measure(const evaluate_options *o, loaded_model *m, const data_reque
   batcher_free(&b);
   pool_free(s.pool);
   session_destroy(&s);
-  free(order);
+  spill_free(order);
   return fine;
 }
 

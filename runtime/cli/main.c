@@ -3,7 +3,9 @@
 #include "runtime/cli/cli.h"
 #include "runtime/model.h"
 #include "support/intern.h"
+#include "support/spill.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct command_row {
@@ -84,6 +86,11 @@ int nlm_main(const struct nlm_abi_model *compiled, int argc, char **argv) {
   if (model_check_version(compiled, &error))
     return cli_fail(compiled, "%s", strbuf_text(&error));
   strbuf_free(&error);
+  const char *memory = getenv("NLM_DATA_MEMORY");
+  if (memory && *memory && !spill_set_limit(memory)) {
+    cli_say(compiled, "NLM_DATA_MEMORY is '%s'; a size is needed, as 512M or 2G", memory);
+    return EXIT_WRONG_USAGE;
+  }
   int code = c->run(argc - 2, argv + 2, compiled);
   if (code == EXIT_DONE && (fflush(stdout) || ferror(stdout)))
     return cli_fail(compiled, "the results cannot be written");

@@ -19,12 +19,29 @@ void builder_init(data_builder *b, const data_schema *schema, const data_options
     c->field = i == b->columns_count      ? options->weight
                : i < schema->inputs_count ? &schema->inputs[i]
                                           : &schema->outputs[i - schema->inputs_count];
-    vec_push(&c->row_start, 0);
+    spill_push(&c->row_start, 0);
   }
 }
 
 void builder_own(data_builder *b, void *block) {
   vec_push(&b->blocks, block);
+}
+
+char *builder_keep(data_builder *b, const char *text, size_t bytes) {
+  enum { FIRST_BLOCK = 1 << 16, LARGEST_BLOCK = 1 << 28 };
+  if (bytes > b->room_bytes) {
+    size_t next = b->room_block ? b->room_block * 2 : FIRST_BLOCK;
+    b->room_block = next > LARGEST_BLOCK ? LARGEST_BLOCK : next;
+    b->room_bytes = bytes > b->room_block ? bytes : b->room_block;
+    b->room = spill_alloc(b->room_bytes);
+    builder_own(b, b->room);
+  }
+  char *copy = b->room;
+  if (bytes)
+    memcpy(copy, text, bytes);
+  b->room += bytes;
+  b->room_bytes -= bytes;
+  return copy;
 }
 
 text_view text_trim(text_view text) {
@@ -41,6 +58,7 @@ void builder_begin_row(data_builder *b, const char *file, size_t line) {
   b->file = file;
   b->line = line;
   b->row_bad = false;
+  b->row_bytes = builder_slots(b) * sizeof(uint64_t) + sizeof(char *);
   for (size_t i = 0; i < builder_slots(b); i++)
     b->columns[i].filled = false;
 }
@@ -102,12 +120,13 @@ bool builder_end_row(data_builder *b) {
     if (b->row_bad)
       cut_items(c, c->row_start.data[c->row_start.len - 1]);
     else
-      vec_push(&c->row_start, items_of(c));
+      spill_push(&c->row_start, items_of(c));
   }
+  spill_touched(b->row_bytes);
   if (b->row_bad)
     return false;
-  vec_push(&b->row_file, b->file);
-  vec_push(&b->row_line, b->line > UINT32_MAX ? UINT32_MAX : (uint32_t)b->line);
+  spill_push(&b->row_file, b->file);
+  spill_push(&b->row_line, b->line > UINT32_MAX ? UINT32_MAX : (uint32_t)b->line);
   b->rows++;
   return true;
 }
@@ -121,7 +140,8 @@ void builder_texts(data_builder *b, size_t slot, const text_view *texts, size_t 
       builder_row_problem(b, "the label '%s' is empty", c->field->name);
     if (texts[i].bytes > INT32_MAX)
       builder_row_problem(b, "'%s' is a text of more than 2 GiB", c->field->name);
-    vec_push(&c->texts, texts[i]);
+    spill_push(&c->texts, texts[i]);
+    b->row_bytes += texts[i].bytes + sizeof texts[i];
   }
 }
 
@@ -135,6 +155,7 @@ static bool extents_fit(data_builder *b, const data_field *f, size_t count) {
     }
     inner *= (size_t)f->extents[i];
   }
+  b->row_bytes += count * sizeof(double);
   if (f->rank && f->extents[0] < 0) {
     if (inner && count % inner == 0)
       return true;
@@ -152,16 +173,16 @@ static bool extents_fit(data_builder *b, const data_field *f, size_t count) {
 // From here on the column's numbers are doubles.
 static void widen(column_builder *c) {
   for (size_t i = 0; i < c->floats.len; i++)
-    vec_push(&c->numbers, (double)c->floats.data[i]);
-  vec_free(&c->floats);
+    spill_push(&c->numbers, (double)c->floats.data[i]);
+  spill_vec_free(&c->floats);
 }
 
 void builder_expect(data_builder *b, size_t slot, size_t items) {
   column_builder *c = &b->columns[slot];
   if (c->field->kind == DATA_INT)
-    vec_reserve(&c->ints, c->ints.len + items);
+    spill_reserve(&c->ints, c->ints.len + items);
   else if (c->field->kind == DATA_FLOAT && !c->numbers.len)
-    vec_reserve(&c->floats, c->floats.len + items);
+    spill_reserve(&c->floats, c->floats.len + items);
 }
 
 void builder_floats(data_builder *b, size_t slot, const float *numbers, size_t count) {
@@ -171,9 +192,9 @@ void builder_floats(data_builder *b, size_t slot, const float *numbers, size_t c
     return;
   for (size_t i = 0; i < count; i++)
     if (c->numbers.len)
-      vec_push(&c->numbers, (double)numbers[i]);
+      spill_push(&c->numbers, (double)numbers[i]);
     else
-      vec_push(&c->floats, numbers[i]);
+      spill_push(&c->floats, numbers[i]);
 }
 
 void builder_ints(data_builder *b, size_t slot, const int32_t *numbers, size_t count) {
@@ -182,7 +203,7 @@ void builder_ints(data_builder *b, size_t slot, const int32_t *numbers, size_t c
   if (!extents_fit(b, c->field, count))
     return;
   for (size_t i = 0; i < count; i++)
-    vec_push(&c->ints, numbers[i]);
+    spill_push(&c->ints, numbers[i]);
 }
 
 void builder_numbers(data_builder *b, size_t slot, const double *numbers, size_t count) {
@@ -198,10 +219,10 @@ void builder_numbers(data_builder *b, size_t slot, const double *numbers, size_t
         builder_row_problem(b, "'%s' is %.17g, too large for a 32-bit float", c->field->name, numbers[i]);
         return;
       }
-      vec_push(&c->numbers, numbers[i]);
+      spill_push(&c->numbers, numbers[i]);
     } else if (numbers[i] >= INT32_MIN && numbers[i] <= INT32_MAX &&
                numbers[i] == (double)(int32_t)numbers[i]) {
-      vec_push(&c->ints, (int32_t)numbers[i]);
+      spill_push(&c->ints, (int32_t)numbers[i]);
     } else {
       builder_row_problem(b, "'%s' is %.17g, not an integer of 32 bits", c->field->name, numbers[i]);
       return;
@@ -270,25 +291,25 @@ static void finish_column(const data_builder *b, column_builder *from, data_colu
   memcpy(to->extents, f->extents, sizeof to->extents);
   to->present = from->row_start.len == b->rows + 1;
   if (!to->present) {
-    vec_free(&from->row_start);
-    vec_free(&from->texts);
-    vec_free(&from->ints);
-    vec_free(&from->numbers);
-    vec_free(&from->floats);
+    spill_vec_free(&from->row_start);
+    spill_vec_free(&from->texts);
+    spill_vec_free(&from->ints);
+    spill_vec_free(&from->numbers);
+    spill_vec_free(&from->floats);
     return;
   }
   // Reserved first: a column without a single item is an empty one, not none.
   if (f->kind == DATA_INT) {
-    vec_reserve(&from->ints, 1);
+    spill_reserve(&from->ints, 1);
     to->ints = from->ints.data;
   } else if (f->kind == DATA_FLOAT && from->floats.len) {
     to->floats = from->floats.data;
   } else if (f->kind == DATA_FLOAT) {
-    vec_free(&from->floats);
-    vec_reserve(&from->numbers, 1);
+    spill_vec_free(&from->floats);
+    spill_reserve(&from->numbers, 1);
     to->doubles = from->numbers.data;
   } else {
-    vec_reserve(&from->texts, 1);
+    spill_reserve(&from->texts, 1);
     to->texts = from->texts.data;
   }
   bool lists = f->kind == DATA_WORDS || f->kind == DATA_CLASSES;
@@ -301,7 +322,7 @@ static void finish_column(const data_builder *b, column_builder *from, data_colu
     return;
   }
   to->items_per_row = b->rows ? from->row_start.data[1] : 1;
-  vec_free(&from->row_start);
+  spill_vec_free(&from->row_start);
 }
 
 dataset *builder_finish(data_builder *b) {

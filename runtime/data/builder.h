@@ -4,8 +4,10 @@
 // row is dropped as if it had never been. Slots are the schema's inputs, then its outputs, then the weight of
 // the row (slot columns_count), where the schema has one. Private to runtime/data.
 #include "runtime/data/dataset.h"
+#include "support/spill.h"
 #include "support/vec.h"
 
+// What grows with the rows is of support/spill.h.
 typedef struct column_builder {
   const data_field *field;
   VEC(uint64_t) row_start;
@@ -28,14 +30,20 @@ typedef struct data_builder {
   VEC(const char *) row_file;
   VEC(uint32_t) row_line;
   VEC(void *) blocks;
+  char *room; // of builder_keep, inside the newest of its blocks
+  size_t room_bytes, room_block;
   const char *file; // of the row under way
   size_t line;
   bool row_bad;
+  size_t row_bytes; // about what the row took
 } data_builder;
 
 void builder_init(data_builder *b, const data_schema *schema, const data_options *options,
                   data_problems *problems);
-void builder_own(data_builder *b, void *block); // a malloc'ed block that texts point into
+// A block of spill_alloc (or malloc) that texts point into.
+void builder_own(data_builder *b, void *block);
+// A copy that lives as long as the dataset.
+char *builder_keep(data_builder *b, const char *text, size_t bytes);
 // The dataset of all rows (NULL if there are none); the builder is empty afterwards.
 dataset *builder_finish(data_builder *b);
 

@@ -1,6 +1,7 @@
 // What is done with a whole column: class names, class numbers, vocabularies, ids.
 #include "runtime/data/dataset.h"
 #include "runtime/text/token_table.h"
+#include "support/spill.h"
 #include "support/vec.h"
 #include <stdio.h>
 
@@ -36,6 +37,13 @@ static bool is_plain_integer(text_view text) {
   return true;
 }
 
+// Labels stand between the texts of a file: reading one brings in what lies between it and the one before.
+static void touched_label(const data_column *labels, uint64_t i) {
+  enum { MOST = 1 << 16 };
+  ptrdiff_t apart = i ? labels->texts[i].data - labels->texts[i - 1].data : 0;
+  spill_touched((apart >= 0 && apart < MOST ? (size_t)apart : MOST) + sizeof *labels->texts);
+}
+
 size_t dataset_class_names(const data_column *labels, size_t rows, text_view **out) {
   token_table seen;
   token_table_init(&seen, 0);
@@ -45,6 +53,7 @@ size_t dataset_class_names(const data_column *labels, size_t rows, text_view **o
   for (uint64_t i = 0; i < items; i++) {
     text_view label = labels->texts[i];
     bool added;
+    touched_label(labels, i);
     token_table_add(&seen, label.data, label.bytes, token_hash(label.data, label.bytes), &added);
     if (!added)
       continue;
@@ -70,7 +79,7 @@ size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *na
     token_table_add(&known, names[i].data, names[i].bytes, token_hash(names[i].data, names[i].bytes), &added);
   }
   uint64_t items = first_item(labels, labels->rows);
-  labels->ints = xmalloc((size_t)(items + 1) * sizeof *labels->ints);
+  labels->ints = spill_alloc((size_t)(items + 1) * sizeof *labels->ints);
   size_t unknown = 0;
   for (size_t row = 0; row < labels->rows; row++)
     for (uint64_t i = first_item(labels, row); i < first_item(labels, row + 1); i++) {
@@ -79,6 +88,7 @@ size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *na
       uint32_t found =
           token_table_find(&known, label.data, label.bytes, token_first(label.data, label.bytes), hash);
       labels->ints[i] = found == TOKEN_ABSENT ? -1 : (int32_t)found;
+      touched_label(labels, i);
       if (found != TOKEN_ABSENT)
         continue;
       unknown++;
@@ -92,7 +102,7 @@ size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *na
     }
   token_table_free(&known);
   token_table_free(&strange);
-  free(labels->texts);
+  spill_free(labels->texts);
   labels->texts = NULL;
   return unknown;
 }
@@ -120,6 +130,14 @@ static void adapt_integers(text_adapter *a, const data_column *c, uint64_t from,
   free(digits);
 }
 
+// About what reading the items of a row touches.
+static size_t row_bytes(const data_column *c, uint64_t from, uint64_t to) {
+  size_t bytes = (size_t)(to - from) * (c->texts ? sizeof *c->texts : sizeof *c->ints);
+  for (uint64_t i = from; c->texts && i < to; i++)
+    bytes += c->texts[i].bytes;
+  return bytes;
+}
+
 static void adapt_column(text_adapter *a, const data_column *column, size_t first, size_t last) {
   for (size_t row = first; row < last; row++) {
     uint64_t from = first_item(column, row), to = first_item(column, row + 1);
@@ -129,6 +147,7 @@ static void adapt_column(text_adapter *a, const data_column *column, size_t firs
       text_adapter_add_words(a, column->texts + from, (size_t)(to - from));
     else
       text_adapter_add(a, column->texts[from].data, column->texts[from].bytes);
+    spill_touched(row_bytes(column, from, to));
   }
 }
 

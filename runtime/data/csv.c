@@ -55,7 +55,7 @@ static void skip_line(csv_cursor *c) {
 
 // Reads one record up to and including its line end. Returns NULL or what is wrong; the cursor then stands
 // where reading can go on.
-static const char *read_record(csv_cursor *c, field_list *out) {
+static const char *read_fields(csv_cursor *c, field_list *out) {
   out->len = 0;
   for (;;) {
     text_view field;
@@ -79,6 +79,12 @@ static const char *read_record(csv_cursor *c, field_list *out) {
       return NULL;
     }
   }
+}
+
+static const char *read_record(csv_cursor *c, field_list *out) {
+  const char *from = c->at, *reason = read_fields(c, out);
+  spill_touched((size_t)(c->at - from));
+  return reason;
 }
 
 static bool record_is_text(const data_source *s, data_builder *b, const field_list *fields, size_t line) {

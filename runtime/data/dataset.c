@@ -63,6 +63,20 @@ static bool check_mark(data_source *s, data_problems *problems) {
   return true;
 }
 
+// A part at a time, so that one reading serves both questions; a character that a part cuts is read again.
+static bool is_clean(const char *text, size_t bytes) {
+  enum { PART = 1 << 16, LONGEST = 4 };
+  for (size_t at = 0; at < bytes;) {
+    size_t n = bytes - at < PART ? bytes - at : PART, valid = utf8_valid_prefix(text + at, n);
+    bool cut = n == PART && at + n < bytes && n - valid < LONGEST;
+    if (memchr(text + at, 0, valid) || (valid < n && !cut))
+      return false;
+    at += valid;
+    spill_touched(n);
+  }
+  return true;
+}
+
 static bool load_file(data_source *s, data_builder *b) {
   strbuf error = {0};
   bool fine = data_file_read(s->path, &s->text, &s->bytes, &error);
@@ -78,7 +92,7 @@ static bool load_file(data_source *s, data_builder *b) {
     data_problem_add(b->problems, s->path, 0, "the file is empty");
     return false;
   }
-  s->clean = !memchr(s->text, 0, s->bytes) && utf8_valid_prefix(s->text, s->bytes) == s->bytes;
+  s->clean = is_clean(s->text, s->bytes);
   return true;
 }
 
@@ -116,12 +130,12 @@ dataset *dataset_open(const char *const *paths, size_t count, const data_schema 
 }
 
 static void free_column(data_column *c) {
-  free(c->row_start);
-  free(c->step_start);
-  free(c->texts);
-  free(c->ints);
-  free(c->floats);
-  free(c->doubles);
+  spill_free(c->row_start);
+  spill_free(c->step_start);
+  spill_free(c->texts);
+  spill_free(c->ints);
+  spill_free(c->floats);
+  spill_free(c->doubles);
 }
 
 void data_column_free(data_column *c) {
@@ -139,12 +153,12 @@ void dataset_free(dataset *d) {
   for (size_t i = 0; i < d->weights_count; i++)
     free_column(&d->weights[i]);
   for (size_t i = 0; i < d->blocks_count; i++)
-    free(d->blocks[i]);
+    spill_free(d->blocks[i]);
   free(d->inputs);
   free(d->weights);
   free(d->blocks);
-  free(d->row_file);
-  free(d->row_line);
+  spill_free(d->row_file);
+  spill_free(d->row_line);
   arena_free(d->memory);
   free(d);
 }

@@ -1,6 +1,7 @@
 #ifndef NLM_RUNTIME_DATA_DATASET_H
 #define NLM_RUNTIME_DATA_DATASET_H
-// Labelled data, whole in memory: one column per input and output of the model, one row per example.
+// Labelled data: one column per input and output of the model, one row per example, as memory that may lie in
+// temporary files (support/spill.h).
 //
 //   data_schema says what the model wants; dataset_open reads files of any known format by their form;
 //   dataset_from_tensors reads .npy files by name. Then, for training on text:
@@ -84,7 +85,7 @@ typedef struct dataset { // read it freely; change it through the functions belo
       *row_file; // NULL for tensors: the file each row is from, and its line there (0: the whole file)
   uint32_t *row_line;
   arena *memory; // texts, names
-  // Buffers that belong to the dataset (whole files).
+  // Buffers that belong to the dataset (whole files), of support/spill.h as the columns.
   void **blocks;
   size_t blocks_count;
 } dataset;

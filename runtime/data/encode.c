@@ -1,5 +1,6 @@
 // Columns of text and categories as ids, and as ids with numbers.
 #include "runtime/data/dataset.h"
+#include "support/spill.h"
 #include "support/vec.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ static void need_scratch(id_writer *w, size_t bytes) {
 
 static size_t room_for(id_writer *w, size_t bound) {
   size_t room = bound < w->most ? bound : w->most;
-  vec_reserve(&w->ids, w->ids.len + room);
+  spill_reserve(&w->ids, w->ids.len + room);
   return room;
 }
 
@@ -40,6 +41,7 @@ static void write_text(id_writer *w, text_view text) {
   const text_pipeline *p = w->encoder->pipeline;
   size_t room = room_for(w, text_tokens_bound(p, text.bytes));
   need_scratch(w, text_scratch_bytes(p, text.bytes));
+  spill_touched(text.bytes + sizeof text);
   w->ids.len += text_encode(w->encoder, text.data, text.bytes, w->scratch, w->ids.data + w->ids.len, room);
 }
 
@@ -47,6 +49,7 @@ static void write_words(id_writer *w, const text_view *words, size_t count) {
   const text_pipeline *p = w->encoder->pipeline;
   size_t room = room_for(w, text_words_tokens_bound(p, count));
   need_scratch(w, text_words_scratch_bytes(p, words, count));
+  spill_touched(count * 32);
   w->ids.len += text_encode_words(w->encoder, words, count, w->scratch, w->ids.data + w->ids.len, room);
 }
 
@@ -73,7 +76,7 @@ static bool write_values(id_writer *w, size_t row, uint64_t from, uint64_t to) {
     int32_t id = text_lookup(w->encoder, value.data, value.bytes);
     if (id == TEXT_REFUSED)
       return refuse(w, row, value);
-    vec_push(&w->ids, id);
+    spill_push(&w->ids, id);
   }
   return true;
 }
@@ -84,14 +87,15 @@ static data_column *new_column(const data_column *like, data_kind kind, size_t r
   data_column *c = xcalloc(1, sizeof *c);
   *c = (data_column){.name = like->name, .kind = kind, .rows = like->rows, .rank = rank, .present = true};
   c->extents[0] = c->extents[1] = -1;
-  c->row_start = xcalloc(like->rows + 1, sizeof *c->row_start);
+  c->row_start = spill_alloc((like->rows + 1) * sizeof *c->row_start);
+  c->row_start[0] = 0;
   return c;
 }
 
 // Turns the ids from `start` on into columns with numbers.
 static void weigh(id_writer *w, size_t start) {
   size_t count = w->ids.len - start;
-  vec_reserve(&w->weights, start + count);
+  spill_reserve(&w->weights, start + count);
   w->ids.len = start + text_bag(w->encoder, w->ids.data + start, count, w->weights.data + start);
   w->weights.len = w->ids.len;
 }
@@ -111,6 +115,7 @@ static bool write_row(id_writer *w, data_column *c, size_t row) {
   if (w->weighs)
     weigh(w, start);
   c->row_start[row + 1] = w->ids.len;
+  spill_touched(2 * sizeof *c->row_start + (w->ids.len - start) * sizeof *c->ints);
   return fine;
 }
 
@@ -130,17 +135,20 @@ static void keep_extents(data_column *c, const data_column *like) {
     c->extents[k] = like->extents[k];
   c->items_per_row = like->items_per_row;
   if (!like->row_start) {
-    free(c->row_start);
+    spill_free(c->row_start);
     c->row_start = NULL;
   }
 }
+
+// What a list holds without the room behind it, which may have been more than half as much.
+#define trimmed(v) spill_realloc((v)->data, (v)->cap * sizeof *(v)->data, ((v)->len + 1) * sizeof *(v)->data)
 
 static data_column *weights_column(id_writer *w, const data_column *ids) {
   data_column *c = new_column(w->from, DATA_FLOAT, ids->rank);
   keep_extents(c, ids);
   for (size_t k = 0; c->row_start && k <= ids->rows; k++)
     c->row_start[k] = ids->row_start[k];
-  c->doubles = xrealloc(w->weights.data, (w->weights.len + 1) * sizeof *c->doubles);
+  c->doubles = trimmed(&w->weights);
   return c;
 }
 
@@ -154,11 +162,13 @@ data_column *data_column_encode(const data_column *values, const text_encoder *e
                  .error = error,
                  .weighs = weights && text_has_weights(p),
                  .most = p->output_sequence_length > 0 ? (size_t)p->output_sequence_length : SIZE_MAX};
-  vec_reserve(&w.ids, 1);
-  vec_reserve(&w.weights, 1);
+  spill_reserve(&w.ids, 1);
+  spill_reserve(&w.weights, 1);
   data_column *c = new_column(values, DATA_INT, nested ? 2 : 1);
-  if (nested)
-    c->step_start = xcalloc((size_t)first_item(values, values->rows) + 1, sizeof *c->step_start);
+  if (nested) {
+    c->step_start = spill_alloc(((size_t)first_item(values, values->rows) + 1) * sizeof *c->step_start);
+    c->step_start[0] = 0;
+  }
   bool fine = true;
   for (size_t row = 0; fine && row < values->rows; row++)
     if (nested)
@@ -166,13 +176,13 @@ data_column *data_column_encode(const data_column *values, const text_encoder *e
     else
       fine = write_row(&w, c, row);
   free(w.scratch);
-  c->ints = xrealloc(w.ids.data, (w.ids.len + 1) * sizeof *c->ints);
+  c->ints = trimmed(&w.ids);
   if (!tokens && (!w.weighs || p->output == TEXT_ONE_HOT))
     keep_extents(c, values);
   if (fine && w.weighs)
     *weights = weights_column(&w, c);
   else
-    vec_free(&w.weights);
+    spill_vec_free(&w.weights);
   if (!fine) {
     data_column_free(c);
     c = NULL;

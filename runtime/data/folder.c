@@ -108,7 +108,7 @@ static void read_file(data_builder *b, const text_file *file) {
   if (!text_check(b->problems, file->path, 1, text + skip, bytes - skip)) {
     b->row_bad = true;
   } else {
-    builder_cell(b, 0, (text_view){arena_strndup(b->memory, text + skip, bytes - skip), bytes - skip});
+    builder_cell(b, 0, (text_view){builder_keep(b, text + skip, bytes - skip), bytes - skip});
     builder_cell(b, 1, (text_view){file->label, strlen(file->label)});
   }
   free(text);

@@ -1,11 +1,12 @@
 // One JSON object as a row: inputs and outputs by name.
 #include "runtime/data/format.h"
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 static text_view copy_string(data_builder *b, const json_t *value) {
   size_t n = json_string_length(value);
-  return (text_view){arena_strndup(b->memory, json_string_value(value), n), n};
+  return (text_view){builder_keep(b, json_string_value(value), n), n};
 }
 
 // A label may be a string or an integer.
@@ -15,8 +16,9 @@ static bool put_word(data_builder *b, size_t slot, const json_t *value) {
   if (json_is_string(value)) {
     text = copy_string(b, value);
   } else if (json_is_integer(value) && (f->kind == DATA_CLASS || f->kind == DATA_CLASSES)) {
-    const char *digits = arena_printf(b->memory, "%lld", (long long)json_integer_value(value));
-    text = (text_view){digits, strlen(digits)};
+    char digits[24];
+    int n = snprintf(digits, sizeof digits, "%lld", (long long)json_integer_value(value));
+    text = (text_view){builder_keep(b, digits, (size_t)n), (size_t)n};
   } else {
     builder_row_problem(b, "'%s' must be a string", f->name);
     return false;

@@ -13,6 +13,7 @@ bool line_next(line_cursor *c, char **line, size_t *bytes) {
     --*bytes;
   c->at = newline ? newline + 1 : c->end;
   c->number++;
+  spill_touched((size_t)(c->at - *line));
   return true;
 }
 

@@ -82,7 +82,7 @@ static void add_text(data_builder *b, const char *file, size_t line, const char 
   if (!text_check(b->problems, file, line, text, bytes))
     return;
   builder_begin_row(b, file, line);
-  builder_cell(b, 0, (text_view){arena_strndup(b->memory, text, bytes), bytes});
+  builder_cell(b, 0, (text_view){builder_keep(b, text, bytes), bytes});
   builder_end_row(b);
 }
 

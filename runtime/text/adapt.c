@@ -1,8 +1,11 @@
+#include "runtime/text/runs.h"
 #include "runtime/text/vocabulary.h"
 #include "runtime/text/words.h"
 #include "support/arena.h"
+#include "support/spill.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct token_counts {
   uint64_t all, documents, last; // the last document that it was in, from 1
@@ -13,6 +16,7 @@ struct text_adapter {
   token_table table;
   token_counts *counts; // parallel to the table's entries
   size_t counts_cap;
+  token_runs runs; // what the table held before it was emptied
   uint64_t tokens, documents;
   void *scratch;
   size_t scratch_bytes;
@@ -29,6 +33,7 @@ void text_adapter_free(text_adapter *a) {
   if (!a)
     return;
   token_table_free(&a->table);
+  token_runs_free(&a->runs);
   free(a->counts);
   free(a->scratch);
   free(a);
@@ -65,6 +70,31 @@ static void count_token(text_adapter *a, token_slice s) {
   c->last = a->documents;
 }
 
+static counted_token counted(const text_adapter *a, size_t index) {
+  const token_counts *c = &a->counts[index];
+  return (counted_token){token_table_text(&a->table, index), a->table.entries[index].bytes, c->all,
+                         c->documents};
+}
+
+static void write_run(text_adapter *a) {
+  counted_token *tokens = xmalloc((a->table.count + 1) * sizeof *tokens);
+  for (size_t i = 0; i < a->table.count; i++)
+    tokens[i] = counted(a, i);
+  token_runs_add(&a->runs, tokens, a->table.count);
+  xfree(tokens);
+  token_table_free(&a->table);
+  token_table_init(&a->table, 0);
+}
+
+// Between documents, so that no document counts twice for a token.
+static void end_document(text_adapter *a) {
+  const token_table *t = &a->table;
+  size_t bytes = t->block_bytes + t->count * (sizeof(token_entry) + sizeof(token_counts)) +
+                 (t->mask + 1) * sizeof(token_slot);
+  if (bytes > spill_limit() / 4 && t->count)
+    write_run(a);
+}
+
 static void count_value(text_adapter *a, text_view value) {
   count_token(a, (token_slice){value.data, value.bytes, token_hash(value.data, value.bytes)});
 }
@@ -91,6 +121,7 @@ void text_adapter_add(text_adapter *a, const char *text, size_t bytes) {
     add_text(a, text, bytes);
   else
     count_value(a, (text_view){text, bytes});
+  end_document(a);
 }
 
 void text_adapter_add_words(text_adapter *a, const text_view *words, size_t count) {
@@ -103,11 +134,13 @@ void text_adapter_add_words(text_adapter *a, const text_view *words, size_t coun
         count_value(a, words[i]);
       else
         add_text(a, words[i].data, words[i].bytes);
-    return;
+  } else {
+    word_list list;
+    words_of_list(p, words, count, scratch_for(a, text_words_scratch_bytes(p, words, count)), SIZE_MAX,
+                  &list);
+    count_list(a, &list);
   }
-  word_list list;
-  words_of_list(p, words, count, scratch_for(a, text_words_scratch_bytes(p, words, count)), SIZE_MAX, &list);
-  count_list(a, &list);
+  end_document(a);
 }
 
 typedef struct ranked_token {
@@ -116,6 +149,14 @@ typedef struct ranked_token {
   uint32_t bytes;
   bool is_integer;
 } ranked_token;
+
+// The tokens that the vocabulary has room for, of all that were added.
+typedef struct ranking {
+  const text_pipeline *pipeline;
+  VEC(ranked_token) tokens;
+  size_t room;
+  bool owns_texts;
+} ranking;
 
 // Count descending, then bytes (integers: values) descending: a total order, for tokens are distinct.
 static int by_rank(const void *left, const void *right) {
@@ -166,28 +207,58 @@ static void set_idf(const text_adapter *a, vocabulary *v, const ranked_token *ra
     v->idf[i] = sum / (double)count;
 }
 
+static void keep_best(ranking *r) {
+  size_t kept = r->tokens.len < r->room ? r->tokens.len : r->room;
+  if (r->tokens.len)
+    qsort(r->tokens.data, r->tokens.len, sizeof *r->tokens.data, by_rank);
+  for (size_t i = kept; r->owns_texts && i < r->tokens.len; i++)
+    free((char *)(uintptr_t)r->tokens.data[i].text);
+  r->tokens.len = kept;
+}
+
+static void rank(void *self, const counted_token *t) {
+  enum { BESIDE = 1024 }; // further tokens, besides as many as there is room for, between two sortings
+  ranking *r = self;
+  ranked_token token = {t->all, t->documents, t->text, t->bytes, r->pipeline->layer == TEXT_INTEGER_LOOKUP};
+  if (is_special(r->pipeline, &token))
+    return;
+  if (r->tokens.len >= 2 * r->room + BESIDE)
+    keep_best(r);
+  if (r->owns_texts) {
+    char *copy = xmalloc((size_t)t->bytes + 1);
+    memcpy(copy, t->text, t->bytes);
+    token.text = copy;
+  }
+  vec_push(&r->tokens, token);
+}
+
+static void rank_all(text_adapter *a, ranking *r) {
+  if (a->runs.runs.len) {
+    write_run(a);
+    token_runs_merge(&a->runs, rank, r);
+  }
+  for (size_t i = 0; i < a->table.count; i++) { // none behind a run
+    counted_token t = counted(a, i);
+    rank(r, &t);
+  }
+  keep_best(r);
+}
+
 vocabulary *text_adapter_finish(text_adapter *a) {
   const text_pipeline *p = &a->pipeline;
-  ranked_token *ranked = xmalloc((a->table.count + 1) * sizeof *ranked);
-  size_t count = 0, room = room_for_words(p);
-  for (size_t i = 0; i < a->table.count; i++) {
-    const token_counts *c = &a->counts[i];
-    ranked[count] = (ranked_token){c->all, c->documents, token_table_text(&a->table, i),
-                                   a->table.entries[i].bytes, p->layer == TEXT_INTEGER_LOOKUP};
-    if (!is_special(p, &ranked[count]))
-      count++;
-  }
-  qsort(ranked, count, sizeof *ranked, by_rank);
-  count = count < room ? count : room;
-  vocabulary *v = vocabulary_with_specials(p, count + VOCABULARY_SPECIALS);
-  for (size_t i = 0; i < count; i++) {
+  ranking r = {.pipeline = p, .room = room_for_words(p), .owns_texts = a->runs.runs.len > 0};
+  rank_all(a, &r);
+  vocabulary *v = vocabulary_with_specials(p, r.tokens.len + VOCABULARY_SPECIALS);
+  for (size_t i = 0; i < r.tokens.len; i++) {
+    const ranked_token *t = &r.tokens.data[i];
     bool added;
-    token_table_add(&v->table, ranked[i].text, ranked[i].bytes, token_hash(ranked[i].text, ranked[i].bytes),
-                    &added);
+    token_table_add(&v->table, t->text, t->bytes, token_hash(t->text, t->bytes), &added);
   }
   if (p->output == TEXT_TF_IDF)
-    set_idf(a, v, ranked, count);
-  free(ranked);
+    set_idf(a, v, r.tokens.data, r.tokens.len);
+  r.room = 0;
+  keep_best(&r); // texts that are owned are freed
+  vec_free(&r.tokens);
   text_adapter_free(a);
   return v;
 }

@@ -127,7 +127,7 @@ bool vocabulary_set_idf(const text_pipeline *p, vocabulary *v, const double *idf
 // --------------------------------------------------------------------------------------------------
 
 typedef struct text_adapter
-    text_adapter; // token counts of a stream of texts; memory grows with distinct tokens
+    text_adapter; // token counts of a stream of texts; beyond a limit they go to a temporary file
 
 text_adapter *text_adapter_new(const text_pipeline *p); // `p` is copied
 void text_adapter_add(text_adapter *a, const char *text, size_t bytes);

@@ -1,6 +1,7 @@
 #include "runtime/train/batch.h"
 #include "runtime/train/row_weights.h"
 #include "support/diag.h"
+#include "support/spill.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -364,6 +365,8 @@ bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned program
     strbuf_puts(error, shortage);
     return false;
   }
+  enum { AROUND_A_PAGE = 1 << 16 }; // mapped at once when a place of a row is read
+  spill_touched(count * (size_t)abi->n_inputs * 2 * AROUND_A_PAGE);
   bool fine = plan(b, programs);
   for (int64_t k = 0; fine && k < abi->n_inputs; k++)
     fine = fill(b, k, programs == 1u << NLM_GRAD);

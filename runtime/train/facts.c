@@ -1,4 +1,5 @@
 #include "runtime/train/facts.h"
+#include "support/spill.h"
 #include <stdlib.h>
 
 const int length_percents[LENGTH_PERCENTS] = {50, 90, 95, 99};
@@ -17,12 +18,13 @@ length_facts facts_lengths(const data_column *c, size_t first, size_t count, int
   length_facts f = {.rows = count};
   if (!count)
     return f;
-  size_t *lengths = xcalloc(count, sizeof *lengths);
+  size_t *lengths = spill_alloc(count * sizeof *lengths);
   double sum = 0;
   for (size_t r = 0; r < count; r++) {
     lengths[r] = nested ? (size_t)(c->step_start[first + r + 1] - c->step_start[first + r])
                         : data_column_steps(c, first + r);
     sum += (double)lengths[r];
+    spill_touched(sizeof *c->row_start + sizeof *lengths);
     f.empty += lengths[r] == 0;
     f.cut += most && lengths[r] > (size_t)most;
   }
@@ -32,7 +34,7 @@ length_facts facts_lengths(const data_column *c, size_t first, size_t count, int
   f.longest = lengths[count - 1];
   for (int k = 0; k < LENGTH_PERCENTS; k++)
     f.up_to[k] = lengths[(count - 1) * (size_t)length_percents[k] / 100];
-  free(lengths);
+  spill_free(lengths);
   return f;
 }
 
@@ -47,7 +49,7 @@ coverage_facts facts_coverage(const vocabulary *words, const data_column *ids, s
     to = (size_t)ids->step_start[to];
   }
   coverage_facts f = {.tokens = to - from};
-  for (size_t k = from; k < to; k++)
+  for (size_t k = from; k < to; k++, spill_touched(sizeof *ids->ints))
     f.known += !vocabulary_is_unknown(words, ids->ints[k]);
   return f;
 }
@@ -62,7 +64,7 @@ data_column *facts_encode(const data_column *texts, const model_pipeline *p, str
 size_t *facts_classes(const data_column *labels, size_t first, size_t count, size_t classes) {
   size_t *counts = xcalloc(classes + 1, sizeof *counts);
   size_t to = first_item(labels, first + count);
-  for (size_t k = first_item(labels, first); k < to; k++)
+  for (size_t k = first_item(labels, first); k < to; k++, spill_touched(sizeof *labels->ints))
     if (labels->ints[k] >= 0 && (size_t)labels->ints[k] < classes)
       counts[labels->ints[k]]++;
   return counts;

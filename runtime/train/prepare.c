@@ -1,6 +1,7 @@
 #include "runtime/train/prepare.h"
 #include "runtime/train/row_weights.h"
 #include "support/diag.h"
+#include "support/spill.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static void check_lengths(const loaded_model *m, const prepared_data *p, data_pr
       bool lists = in->row_start && in->kind != DATA_TEXT && out->present && out->row_start;
       if (!x || !lists || x->rank < 2 || t->rank < 2 || x->dims[1] != t->dims[1])
         continue;
-      for (size_t r = 0; r < d->rows; r++)
+      for (size_t r = 0; r < d->rows; r++, spill_touched(2 * sizeof *in->row_start))
         if (data_column_steps(in, r) != data_column_steps(out, r))
           data_problem_add(problems, d->row_file ? d->row_file[r] : NULL, d->row_line ? d->row_line[r] : 0,
                            "'%s' has %zu steps, '%s' has %zu", in->name, data_column_steps(in, r), out->name,

@@ -2,6 +2,7 @@
 #include "runtime/train/schema.h"
 #include "support/diag.h"
 #include "support/intern.h"
+#include "support/spill.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
@@ -175,6 +176,7 @@ static void count_classes(const model_output *o, const data_column *c, size_t ro
   uint64_t items = c->row_start ? c->row_start[rows] : (uint64_t)rows * c->items_per_row;
   double *values = xcalloc(units, sizeof *values);
   for (uint64_t first = 0; first + units <= items; first += units) {
+    spill_touched(units * sizeof(double));
     for (size_t k = 0; k < units; k++)
       values[k] = c->ints     ? (double)c->ints[first + k]
                   : c->floats ? (double)c->floats[first + k]

@@ -1,5 +1,6 @@
 #include "runtime/train/trainer.h"
 #include "support/diag.h"
+#include "support/spill.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,15 +156,15 @@ void trainer_free(trainer *t) {
   session_destroy(&t->session);
   rate_schedule_free(&t->schedule);
   free(t->constraints);
-  free(t->order);
-  free(t->validation_order);
+  spill_free(t->order);
+  spill_free(t->validation_order);
   *t = (trainer){0};
 }
 
 // ---- beginning
 
 static size_t *number_rows(train_rows rows) {
-  size_t *order = xcalloc(rows.count + 1, sizeof *order);
+  size_t *order = spill_alloc((rows.count + 1) * sizeof *order);
   for (size_t k = 0; k < rows.count; k++)
     order[k] = rows.first + k;
   return order;
