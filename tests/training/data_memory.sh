@@ -70,7 +70,7 @@ NLM_DATA_MEMORY=64K expect 0 ./lines train data.tsv --report page.html --quiet
 both tags data.conll --threads 2
 [ -z "$(ls temporary)" ] || fail "temporary files are left"
 
-# Ten times the lines: memory grows by a few pages, not by the file.
+# Twenty times the lines: less memory than the file alone has, where all in memory takes several times as much.
 for _ in 1 2 3 4 5 6 7 8 9 10; do cat data.tsv data.tsv data.tsv data.tsv; done >long.tsv
 cat data.tsv data.tsv >twice.tsv
 peak() { # DATA: the most kilobytes that training held
@@ -86,7 +86,7 @@ if [ -r /proc/self/status ]; then
   small=$(peak twice.tsv) || fail "training ended with an error"
   large=$(peak long.tsv) || fail "training ended with an error"
   size=$(($(wc -c <long.tsv) / 1024))
-  [ "$((large - small))" -lt "$((size / 2))" ] || fail "$size KB of lines took $((large - small)) KB more memory"
+  [ "$((large - small))" -lt "$size" ] || fail "$size KB of lines took $((large - small)) KB more memory"
 fi
 
 # mistakes
