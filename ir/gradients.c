@@ -148,6 +148,20 @@ static void read_graph(const program *p, differentiation *d) {
   vec_free(&roots);
 }
 
+// Whether the values of a table, this one or another, decide which rows are read (Masking of an embedding
+// makes a mask of them): then no list of rows to bring up to date exists before tables are read.
+static bool tables_decide(const program *p, const differentiation *d, const readers *r) {
+  node **reachable;
+  size_t n = graph_reachable(p->g, r->indices.data, r->indices.len, &reachable);
+  bool found = false;
+  for (size_t k = 0; k < n && !found; k++) {
+    const readers *other = reachable[k]->op == OP_PARAM ? &d->readers[reachable[k]->i[0]] : NULL;
+    found = other && other->gathers_only && other->indices.len;
+  }
+  free(reachable);
+  return found;
+}
+
 static void add_gradient(program *p, const differentiation *d, size_t k) {
   const weight *w = d->weights.data[k];
   if (!d->grads[k]) {
@@ -157,7 +171,7 @@ static void add_gradient(program *p, const differentiation *d, size_t k) {
   node_list terms = {0};
   add_terms(d->grads[k], &terms);
   const readers *r = &d->readers[w->index];
-  if (all_scatters(&terms) && r->gathers_only)
+  if (all_scatters(&terms) && r->gathers_only && !tables_decide(p, d, r))
     add_sparse(p, w->index, d->params[k], &terms, r);
   else
     program_add_root(p, ROOT_GRAD, w->index, d->grads[k]);

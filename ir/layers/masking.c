@@ -34,7 +34,10 @@ static const arg_spec args[] = {{.name = "mask_value",
                                 {0}};
 
 static const char *const examples[] = {
-    "model tiny {\n  input x: float[time, 3]\n  output y = x -> Masking() -> LSTM(2)\n}\n", NULL};
+    "model tiny {\n  input x: float[time, 3]\n  output y = x -> Masking() -> LSTM(2)\n}\n",
+    "model tiny {\n  input words: int[time]\n  output y = words -> Embedding(7, 3) -> Masking() -> "
+    "LSTM(2)\n}\n",
+    NULL};
 
 const layer_def masking_layer = {
     .name = "Masking",
