@@ -79,7 +79,7 @@ int64_t *native_dims(const native *n, session *s, const feed *f) {
 
 // ---- a call
 
-enum { MOST_BUFFERS = 512, MOST_TENSORS = 64 };
+enum { MOST_BUFFERS = 2048, MOST_TENSORS = 256 };
 
 typedef struct call {
   const native *n;

@@ -6,9 +6,10 @@
 // Forms of tensors: S (batch, time, F), C (batch, 3, F), V (batch, F).
 typedef struct rule {
   char in, out; // 'S' serves C alike, 'T' is S alone; out '=': the form of x
-  char width;   // of the result: 'x' that of x, 'n' of $n, '2' twice $n, '+' of x and $z together, '9' nine
+  char width; // of the result: 'x' that of x, 'm' thrice that of x, 'n' of $n, '2' twice $n, '+' of x and $z
+              // together, '9' nine
   const char *text; // $x the argument, $y one of its form and width, $z one of its form, $v a vector, $n a
-                    // number of units, $(a|b) a choice
+                    // number of units, $(a|b) a choice; ^ in front: one more result, a vector of $n
 } rule;
 
 #define ACTIVATION "$(relu|tanh|sigmoid|linear|gelu|softplus|elu|softmax|hard_sigmoid)"
@@ -28,11 +29,60 @@ static const rule rules[] = {
     {'S', '=', 'n', "RNN([GRUCell(3), Own(2), LSTMCell($n)], return_sequences = true)($x)"},
     {'S', '=', 'n', "GRU($n, return_sequences = true)($x, initial_state = Dense($n)($v))"},
     {'S', '=', 'n',
+     "LSTM($n, return_sequences = true)($x, initial_state = [Dense($n)($v), tanh(Dense($n)($v))])"},
+    {'S', '=', 'n', "^^LSTM($n, return_sequences = true, return_state = true)($x)"},
+    {'S', '=', 'n',
+     "^GRU($n, return_sequences = true, return_state = true, go_backwards = $(true|false))($x)"},
+    {'S', 'V', 'n', "^$(SimpleRNN|GRU)($n, return_state = true)($x)"},
+    {'S', 'V', 'n', "^^RNN(Pair($n), return_state = true)($x)"},
+    {'S', '=', 'n',
+     "LSTM($n, return_sequences = true, activation = $(relu|softsign), recurrent_activation = "
+     "hard_sigmoid)($x)"},
+    {'S', '=', 'n', "RNN($(GRUCell|Pair|Own)($n), return_sequences = true, zero_output_for_mask = true)($x)"},
+    {'S', '=', '2', "Bidirectional(RNN($(Own|Pair|LSTMCell)($n), return_sequences = true))($x)"},
+    {'S', '=', 'n',
+     "Bidirectional(RNN([Own(3), GRUCell(2), Pair($n)], return_sequences = true), merge_mode = "
+     "$(sum|ave))($x)"},
+    {'S', 'V', '2', "Bidirectional(RNN([Pair(2), SimpleRNNCell($n)]))($x)"},
+    {'S', '=', 'n',
+     "Bidirectional(GRU($n, return_sequences = true), backward_layer = LSTM($n, return_sequences = "
+     "true, go_backwards = true), merge_mode = sum)($x)"},
+    {'S', '=', 'n', "TimeDistributed($(LSTM|GRU)($n))(TimeDistributed(RepeatVector(2))($x))"},
+    {'S', '=', '2', "TimeDistributed(Bidirectional(GRU($n)))(TimeDistributed(RepeatVector(3))($x))"},
+    {'S', '=', 'n',
+     "TimeDistributed(GlobalMaxPooling1D())(TimeDistributed(Conv1D($n, "
+     "2))(TimeDistributed(RepeatVector(3))($x)))"},
+    {'S', '=', 'x', "TimeDistributed($(BatchNormalization|LayerNormalization)())($x)"},
+    {'S', '=', 'n', "Residual($n, $(relu|tanh))($x)"},
+    {'S', '=', 'n', "Residual($n)($x)"},
+    {'V', '=', 'n', "Residual($n)($x)"},
+    {'S', '=', 'n',
      "Conv1D($n, $(1|2|3|5), padding = $(same|causal), dilation_rate = $(1|2), activation = " ACTIVATION
      ")($x)"},
     {'S', '=', 'n', "SeparableConv1D($n, 3, padding = same)($x)"},
     {'S', '=', 'x', "DepthwiseConv1D(3, padding = same)($x)"},
+    {'S', 'V', 'n',
+     "GlobalMaxPooling1D()(Conv1D($n, $(2|3|5), strides = $(2|3), padding = $(same|causal))($x))"},
+    {'S', 'V', 'n',
+     "GlobalAveragePooling1D()(Conv1D($n, $(2|3), use_bias = $(true|false))(ZeroPadding1D(2)($x)))"},
+    {'S', 'V', 'n',
+     "GlobalAveragePooling1D()(Conv1DTranspose($n, $(2|3), strides = $(1|2), padding = "
+     "$(same|valid))($x))"},
+    {'S', 'V', 'n',
+     "GlobalMaxPooling1D()(SeparableConv1D($n, 2, strides = 2, padding = same, depth_multiplier = "
+     "2)($x))"},
+    {'S', 'V', 'x', "GlobalAveragePooling1D()(DepthwiseConv1D(2, strides = 2, padding = same)($x))"},
+    {'S', 'V', 'x', "GlobalAveragePooling1D()($(MaxPooling1D|AveragePooling1D)($(2|3), padding = same)($x))"},
+    {'S', 'V', 'x', "$(GlobalMaxPooling1D|GlobalAveragePooling1D)()(UpSampling1D($(2|3))($x))"},
+    {'S', 'V', 'x', "GlobalMaxPooling1D()(Cropping1D((1, 0))(ZeroPadding1D((2, 1))($x)))"},
     {'S', '=', 'x', "$(LayerNormalization|RMSNormalization|BatchNormalization|UnitNormalization)()($x)"},
+    {'S', '=', 'x', "GroupNormalization(groups = 1)($x)"},
+    {'S', '=', 'x', "BatchNormalization(center = $(true|false), scale = $(true|false))($x)"},
+    {'S', '=', 'x', "PReLU(shared_axes = [1])($x)"},
+    {'S', '=', 'x', "$(LeakyReLU|ELU|ReLU|Softmax|SinePositionEncoding|Identity)()($x)"},
+    {'S', '=', 'x', "Softmax(axis = 1)($x)"},
+    {'S', '=', 'x', "$x - GlobalAveragePooling1D(keepdims = true)($x)"},
+    {'S', '=', 'x', "$x / (1 + max(abs($x), axis = -1, keepdims = true))"},
     {'S', '=', 'x', "Activation(" ACTIVATION ")($x)"},
     {'S', '=', 'x', "$(Dropout|SpatialDropout1D|GaussianNoise|GaussianDropout)(0.4)($x)"},
     {'S', '=', 'x', "$x $(+|-|*) $y"},
@@ -46,7 +96,13 @@ static const rule rules[] = {
     {'S', '=', 'x', "$(MaxPooling1D|AveragePooling1D)($(2|3), strides = 1, padding = same)($x)"},
     {'S', '=', 'x', "MultiHeadAttention(2, key_dim = $(1|3))($x, $z)"},
     {'S', '=', 'x', "MultiHeadAttention(1, key_dim = 4)($x, $x, use_causal_mask = true)"},
+    {'S', '=', 'x',
+     "MultiHeadAttention($(1|3), key_dim = 2, value_dim = $(1|5), use_bias = $(true|false))($x, $y, "
+     "use_causal_mask = $(true|false))"},
+    {'S', '=', 'n', "MultiHeadAttention(2, key_dim = 3, output_shape = $n)($x, $z, $z)"},
     {'S', '=', 'x', "$(Attention|AdditiveAttention)()($x, $y)"},
+    {'S', '=', 'x', "Attention(use_scale = true, score_mode = $(dot|concat))($x, $y)"},
+    {'S', '=', 'x', "$(Attention|AdditiveAttention)()($x, $y, $y, use_causal_mask = $(true|false))"},
     {'S', '=', 'x', "Masking()($x)"},
     {'T', '=', 'n', RECURRENT "($n, return_sequences = true)($x, mask = $(a|b))"},
     {'T', '=', 'n', "Dense($n)($x, mask = $(a > 1|b))"},
@@ -62,12 +118,27 @@ static const rule rules[] = {
     {'V', '=', '+', "Concatenate()($x, $z)"},
     {'V', '=', 'x', "Dropout(0.4)($x)"},
     {'V', 'C', 'x', "RepeatVector(3)($x)"},
+    {'V', '=', '1', "Dot(axes = -1, normalize = $(true|false))($x, $y)"},
+    {'V', '=', 'x', "$(PReLU|UnitNormalization|RMSNormalization|Softmax)()($x)"},
+    {'C', 'V', 'm', "Flatten()($x)"},
+    {'C', 'V', 'n', RECURRENT "($n)(Permute([2, 1])($x))"},
+    {'C', 'V', 'n', "LSTM($n, unroll = true)($x)"},
+    {'C', 'V', 'n', "GlobalMaxPooling1D()(Conv1D($n, $(1|2|3), strides = $(1|2))($x))"},
+    {'C', 'V', 'n',
+     "GlobalAveragePooling2D()(Conv2D($n, $(1|2|3), padding = same, strides = $(1|2))"
+     "(Reshape([3, -1, 1])($x)))"},
+    {'C', 'V', '2',
+     "GlobalMaxPooling2D()(MaxPooling2D(2, padding = same)(DepthwiseConv2D(2, padding = same, "
+     "depth_multiplier = 2)(Reshape([3, -1, 1])($x)))) -> Dense(2 * $n)"},
+    {'C', 'V', 'x', "Dot(axes = (1, 1))(Dense(1)($x), $y) -> Flatten()"},
 };
 
 static const rule sources[] = {
     {0, 'S', 'n', "Embedding(9, $n, mask_zero = $(true|false))($(a|b))"},
     {0, 'S', '9', "OneHot(9, mask_zero = $(true|false))($(a|b))"},
     {0, 'S', '4', "shared($(a|b))"},
+    {0, 'S', 'n', "PositionalEmbedding(60, 9, $n, mask_zero = $(true|false))($(a|b))"},
+    {0, 'S', '3', "Masking()(f)"},
     {0, 'S', '3', "f"},
     {0, 'C', '2', "c"},
     {0, 'V', '4', "v"},
@@ -105,6 +176,8 @@ static int rule_width(const rule *r, const net *w, int x, int n, int z) {
     return n;
   case '2':
     return 2 * n;
+  case 'm':
+    return 3 * w->width[x];
   case '+':
     return w->width[x] + w->width[z];
   default:
@@ -136,8 +209,12 @@ static bool write_rule(net *w, const rule *r, int x) {
       v = pick(w, 'V', 0);
   if (v < 0 && strstr(r->text, "$v"))
     return false;
-  strbuf_printf(w->out, "  t%d = ", w->n);
-  for (const char *c = r->text; *c;) {
+  strbuf_printf(w->out, "  t%d", w->n);
+  int states = (int)strspn(r->text, "^");
+  for (int k = 1; k <= states; k++)
+    strbuf_printf(w->out, ", t%d", w->n + k);
+  strbuf_printf(w->out, " = ");
+  for (const char *c = r->text + states; *c;) {
     if (*c != '$') {
       strbuf_printf(w->out, "%c", *c++);
       continue;
@@ -154,7 +231,15 @@ static bool write_rule(net *w, const rule *r, int x) {
   w->form[w->n] = r->out == '=' ? w->form[x] : r->out;
   w->width[w->n] = rule_width(r, w, x, n, z);
   w->n++;
+  for (int k = 0; k < states; k++) {
+    w->form[w->n] = 'V';
+    w->width[w->n++] = n;
+  }
   return true;
+}
+
+static bool serves(const rule *r, char form) {
+  return r->in == form || (r->in == 'S' && form == 'C') || (r->in == 'T' && form == 'S');
 }
 
 static void write_statement(net *w) {
@@ -162,18 +247,22 @@ static void write_statement(net *w) {
   const rule *r;
   do
     r = &rules[below(w, (int)(sizeof rules / sizeof *rules))];
-  while ((r->in == 'V') != (w->form[x] == 'V') || (r->in == 'T' && w->form[x] != 'S') ||
-         (w->width[x] > 40 && (r->width == '+' || r->width == 'x')));
+  while (!serves(r, w->form[x]) || (w->width[x] > 40 && strchr("+xm", r->width)));
   write_rule(w, r, x);
 }
 
 void random_net(uint64_t seed, int statements, strbuf *out) {
-  INVARIANT(statements + 3 < MOST_STATEMENTS);
+  INVARIANT(statements + 5 < MOST_STATEMENTS);
   net w = {.state = random_mix(seed) + (uint64_t)statements, .out = out};
   strbuf_printf(out,
                 "cell Own(units, act = tanh)(x, h: [units]) {\n"
                 "  g = sigmoid(Dense(units)(x) + Dense(units, use_bias = false)(h))\n"
                 "  return g * h + (1 - g) * act(Dense(units)(x) * 0.5 + h)\n}\n"
+                "cell Pair(units)(x, h: [units], m: [units]) {\n"
+                "  n = 0.5 * m + sigmoid(Dense(units)(x)) * tanh(Dense(units)(h))\n"
+                "  return tanh(n) * softmax(Dense(units, use_bias = false)(h)), n\n}\n"
+                "block Residual(units, act = gelu)(x) {\n  y = x -> Dense(units, activation = act)\n"
+                "  return LayerNormalization()(y + Dense(units)(y))\n}\n"
                 "model tiny {\n  input a: int[time]\n  input b: int[time]\n  input f: float[time, 3]\n"
                 "  input c: float[3, 2]\n  input v: float[4]\n"
                 "  shared = Embedding(9, 4, mask_zero = %s)\n",

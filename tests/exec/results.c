@@ -91,9 +91,12 @@ static double largest(const result *r) {
   return most;
 }
 
-// Losses and gradients are sums that may cancel, and what cancels in one gradient may not in another.
+// Losses and gradients are sums that may cancel, and what cancels in one gradient may not in another; an
+// output may be a difference of equals.
 static double scale_of(const result *r, const results *all) {
   double most = largest(r);
+  if (r->role == ROOT_OUTPUT)
+    most = fmax(most, 1e-3);
   if (r->role == ROOT_LOSS)
     most = fmax(most, 1);
   if (r->role == ROOT_GRAD)

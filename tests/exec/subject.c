@@ -50,15 +50,17 @@ static bool load_text(unit *u, const char *text) {
 static void find_id_bounds(subject *s) {
   size_t n = s->inputs->list.len;
   s->id_bounds = ARENA_ARRAY(s->u->mem, int64_t, n + 1);
-  for (size_t k = 0; k < n; k++)
-    if (s->inputs->list.data[k].role == INPUT_IDS || s->inputs->list.data[k].role == INPUT_TARGET_INT)
-      s->id_bounds[k] = 5;
   program *p = lower_program(s->m, s->inputs, PROGRAM_EVALUATE, NULL);
   for (size_t k = 0; k < p->g->n_nodes; k++) {
     const node *check = p->g->nodes[k];
-    if (check->op == OP_CHECK_IDS)
-      s->id_bounds[check->i[1]] = check->i[0];
+    int64_t *bound = check->op == OP_CHECK_IDS ? &s->id_bounds[check->i[1]] : NULL;
+    if (bound && (!*bound || check->i[0] < *bound))
+      *bound = check->i[0];
   }
+  for (size_t k = 0; k < n; k++)
+    if (!s->id_bounds[k] &&
+        (s->inputs->list.data[k].role == INPUT_IDS || s->inputs->list.data[k].role == INPUT_TARGET_INT))
+      s->id_bounds[k] = 5;
   program_free(p);
 }
 
@@ -121,9 +123,10 @@ static bool has_open_time(const tensor *t) {
 }
 
 // A layer whose result has, by Keras's rules, padding where its mask says none: Masking makes a mask of its
-// own, and a reversed sequence goes on with the mask of the one that was not.
+// own, a reversed sequence goes on with the mask of the one that was not, and the statistics of
+// GroupNormalization are those of all steps.
 static bool moves_off_mask(const layer *l) {
-  return !strcmp(l->def->name, "Masking") ||
+  return !strcmp(l->def->name, "Masking") || !strcmp(l->def->name, "GroupNormalization") ||
          (l->def->traits & LAYER_RECURRENT && layer_arg_bool(l, "return_sequences") &&
           layer_arg_bool(l, "go_backwards"));
 }
@@ -131,7 +134,8 @@ static bool moves_off_mask(const layer *l) {
 static bool breaks_off_mask(const application *app) {
   for (int k = 0; k < app->n_inputs; k++)
     if (app->inputs[k]->mask == MASK_VALID &&
-        (app->layer->def->masks == MASKS_DESTROY || moves_off_mask(app->layer)))
+        (app->layer->def->masks == MASKS_DESTROY || app->outputs[0]->mask == MASK_DESTROYED ||
+         moves_off_mask(app->layer)))
       return true;
   return false;
 }
