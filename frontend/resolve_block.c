@@ -1,6 +1,7 @@
 // Blocks: made with parameters, applied to tensors. Every instance has layers of its own; an instance that is
 // applied twice shares them.
 #include "frontend/resolve_private.h"
+#include "ir/user_block.h"
 #include "support/intern.h"
 #include <ctype.h>
 #include <string.h>
@@ -173,4 +174,42 @@ result apply_block(context *c, instance *b, const expr *call, const result *pipe
   vec_free(&inside.names);
   returned.at = at;
   return returned;
+}
+
+// ---- a block that is wrapped
+
+typedef struct block_maker {
+  resolver *r;
+  instance *b;
+} block_maker;
+
+static bool run_wrapped(void *context_of, const layer *l, tensor *x, tensor ***results, int *count) {
+  const block_maker *k = context_of;
+  context c = {.r = k->r, .m = l->model};
+  if (!k->b->path)
+    k->b->path = l->path;
+  result piped = {.kind = RESULT_TENSOR, .at = k->b->at, .t = x};
+  result returned = apply_block(&c, k->b, NULL, &piped, k->b->at);
+  bool list = returned.kind == RESULT_LIST;
+  *count = list ? (int)returned.count : 1;
+  *results = ARENA_ARRAY(k->r->u->mem, tensor *, *count);
+  for (int i = 0; i < *count; i++) {
+    const result *one = list ? &returned.items[i] : &returned;
+    if (!expect_tensor(&c, one, &(*results)[i]) || tensor_is_poison((*results)[i]))
+      return false;
+  }
+  return true;
+}
+
+layer *block_as_layer(context *c, instance *b) {
+  if (!b->as_layer) {
+    block_maker *k = ARENA_NEW(c->r->u->mem, block_maker);
+    *k = (block_maker){c->r, b};
+    block_recipe recipe = {.name = b->def->name,
+                           .snake = snake_case(c->r->u->mem, b->def->name),
+                           .apply = run_wrapped,
+                           .context = k};
+    b->as_layer = user_block_make(c->m, &recipe, b->at, b->scope);
+  }
+  return b->as_layer;
 }

@@ -56,6 +56,7 @@ struct instance {
   instance *outer;   // the instance in whose body it was made
   span at;
   VEC(made_here) made;
+  layer *as_layer; // what a layer that wraps layers got, or NULL
 };
 
 typedef enum { GLOBAL_FRESH, GLOBAL_BUSY, GLOBAL_DONE } global_state;
@@ -124,6 +125,7 @@ bool expect_tensor(context *c, const result *r, tensor **t); // reports anything
 // ---- blocks (resolve_block.c)
 result make_block(context *c, const ast_item *def, const expr *call);
 result apply_block(context *c, instance *b, const expr *call, const result *piped, span at);
+layer *block_as_layer(context *c, instance *b); // to be wrapped: one tensor in
 
 // Binds a call's arguments to a block's or cell's parameter list and puts the pairs into `out`. False after
 // an error.

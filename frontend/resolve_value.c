@@ -128,19 +128,19 @@ value *result_value(context *c, const result *r, span at) {
     return list_value(c, r, at);
   case RESULT_TENSOR:
   case RESULT_LAYER:
+  case RESULT_BLOCK:
   case RESULT_CELL:
     if (r->kind == RESULT_TENSOR && tensor_is_poison(r->t))
       return NULL;
     v = new_value(c, VALUE_OBJECT, at);
-    v->object = r->kind == RESULT_TENSOR ? (void *)r->t : (void *)r->l;
+    v->object = r->kind == RESULT_TENSOR  ? (void *)r->t
+                : r->kind == RESULT_BLOCK ? (void *)block_as_layer(c, r->block)
+                                          : (void *)r->l;
     v->object_kinds = r->kind == RESULT_TENSOR ? 0 : r->kind == RESULT_CELL ? ARG_CELL : ARG_LAYER;
     v->text = result_name(r);
     return v;
-  case RESULT_BLOCK:
-    break;
   }
-  diag_error(c->r->u->diags, at, "%s cannot be an argument here", result_name(r));
-  return NULL;
+  ICE("a result of no kind");
 }
 
 static bool is_mode(const char *name, unsigned kinds, const char *const *modes) {

@@ -1,4 +1,6 @@
 #include "ir/call_mask.h"
+#include "ir/inner_graph.h"
+#include "ir/layer.h"
 #include <string.h>
 
 // ---- a sequence (batch, time, ...) under the mask of another tensor (batch, time)
@@ -82,7 +84,7 @@ static bool mask_input(application *app, int k, const value *v) {
 
 static bool mask_inputs(application *app, const value *v) {
   diags *d = app->layer->model->unit->diags;
-  if (app->layer->model->cell) {
+  if (inner_graph_cell(app->layer->model)) {
     diag_error(d, v->at, "%s: a cell sees one step; masks belong to the call of its RNN",
                app->layer->def->name);
     return false;

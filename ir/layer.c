@@ -2,6 +2,7 @@
 #include "ir/layer.h"
 #include "ir/call_mask.h"
 #include "ir/initializers.h"
+#include "ir/inner_graph.h"
 #include "ir/names.h"
 #include "ir/regularization.h"
 #include "ir/user_cell.h"
@@ -368,7 +369,7 @@ static bool check_sizes(layer_call *call) {
 }
 
 static bool run_build(layer_call *call) {
-  if (call->model->cell && !user_cell_accepts(call))
+  if (inner_graph_cell(call->model) && !user_cell_accepts(call))
     return false;
   if (!check_call_names(call) || !check_inputs(call) || !call->layer->def->build(call) || call->failed ||
       !check_sizes(call))
@@ -438,8 +439,8 @@ application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const ch
     app->call_names[i] = call_names[i];
     app->call_values[i] = call_values[i];
   }
-  if (m->cell)
-    user_cell_adopt(m->cell, l);
+  if (m->inner)
+    inner_graph_adopt(m->inner, l);
   bool placed = place_named_inputs(app) && take_call_mask(app);
   layer_take_name(l);
   layer_call call = {.layer = l,
@@ -454,8 +455,8 @@ application *layer_apply(layer *l, tensor *const *inputs, int n_inputs, const ch
     return app;
   }
   vec_push(&l->applications, app);
-  if (m->cell) {
-    user_cell_record(m->cell, app);
+  if (m->inner) {
+    inner_graph_record(m->inner, app);
     return app;
   }
   app->order = (int)m->applications.len;

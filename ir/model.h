@@ -116,7 +116,7 @@ struct layer {
   layer *parent;    // the wrapper, or NULL
   const char *role; // wrapped layers: last part of the path ("forward"); NULL: the wrapper's own path
   layer **children; // wrapped copies (Bidirectional: forward, backward; TimeDistributed: inner), an RNN's
-                    // cell, the cells of a stack, the layers made inside a user's cell
+                    // cell, the cells of a stack, the layers made inside a user's cell or a wrapped block
   int n_children, max_children;
   layer *wrapped[2]; // the layers as the user wrote them, which take their numbers just before the wrapper
   int n_wrapped;
@@ -146,7 +146,7 @@ struct application {
   value **call_values; // tensors are VALUE_OBJECT with object = tensor *
   int n_call;
   span at;
-  int order;      // position in model.applications; -1 for an application inside a wrapper or cell
+  int order;      // position in model.applications; -1 for an application inside another layer
   shape *carried; // states that stand between this call and the next one of the program (batch, ...)
   int n_carried;
   application *inner[2]; // a wrapper's applications of its children, not in model.applications
@@ -182,7 +182,7 @@ struct model {
   train_block *train;            // NULL: compiled for prediction only
   struct train_config *training; // set by train_config_bind; NULL: no losses, no targets
   struct names *names;           // private to ir/names.c: names taken, numbers given
-  layer *cell;                   // a user's cell whose layers are being applied (ir/user_cell.h), or NULL
+  struct inner_graph *inner;     // while layers are applied inside another one (ir/inner_graph.h), else NULL
   const char *scope; // block instance whose operators and functions are being applied, or NULL (set by name
                      // resolution)
 };

@@ -1,4 +1,5 @@
 #include "ir/user_cell.h"
+#include "ir/inner_graph.h"
 
 // A definition of its own for each cell that is made, so that messages and paths bear the cell's name.
 typedef struct user_cell_def {
@@ -7,11 +8,10 @@ typedef struct user_cell_def {
 } user_cell_def;
 
 // The inner graph of one cell, made when its recurrence is first applied.
-typedef struct inner_graph {
+typedef struct cell_graph {
   tensor *x, **states, **next;
-  application **applications; // in order
-  int n_applications, max_applications;
-} inner_graph;
+  inner_graph body;
+} cell_graph;
 
 static const cell_recipe *recipe_of(const layer *cell) {
   return &((const user_cell_def *)cell->def)->recipe;
@@ -35,22 +35,17 @@ static tensor *state_tensor(layer_call *call, const tensor *x, int k) {
 
 static bool build(layer_call *call, tensor *x) {
   layer *cell = call->layer;
-  model *m = call->model;
-  arena *mem = m->unit->mem;
+  arena *mem = call->model->unit->mem;
   int n = state_count(cell);
-  inner_graph *inner = ARENA_NEW(mem, inner_graph);
+  cell_graph *inner = ARENA_NEW(mem, cell_graph);
   *inner =
-      (inner_graph){.x = x, .states = ARENA_ARRAY(mem, tensor *, n), .next = ARENA_ARRAY(mem, tensor *, n)};
+      (cell_graph){.x = x, .states = ARENA_ARRAY(mem, tensor *, n), .next = ARENA_ARRAY(mem, tensor *, n)};
   for (int k = 0; k < n; k++)
     inner->states[k] = state_tensor(call, x, k);
   cell->data = inner;
-  layer *outer = m->cell;
-  const char *scope = m->scope;
-  m->cell = cell;
-  m->scope = cell->path;
+  inner_scope before = inner_graph_begin(&inner->body, cell);
   bool good = recipe_of(cell)->apply(recipe_of(cell)->context, cell, x, inner->states, inner->next);
-  m->cell = outer;
-  m->scope = scope;
+  inner_graph_end(&inner->body, before);
   return good;
 }
 
@@ -64,23 +59,6 @@ bool user_cell_accepts(layer_call *call) {
   return false;
 }
 
-void user_cell_adopt(layer *cell, layer *inner) {
-  if (!inner->parent && inner->applications.len == 0)
-    layer_add_child(cell, inner, NULL);
-}
-
-void user_cell_record(layer *cell, application *app) {
-  inner_graph *g = cell->data;
-  if (g->n_applications == g->max_applications) {
-    g->max_applications = g->max_applications ? 2 * g->max_applications : 16;
-    application **more = ARENA_ARRAY(cell->model->unit->mem, application *, g->max_applications);
-    for (int k = 0; k < g->n_applications; k++)
-      more[k] = g->applications[k];
-    g->applications = more;
-  }
-  g->applications[g->n_applications++] = app;
-}
-
 static node *real_rows(graph *g, lowered v) {
   INVARIANT(v.layout == LAYOUT_DENSE);
   return v.data->type == INT ? g_cast(g, v.data, REAL) : v.data;
@@ -88,21 +66,16 @@ static node *real_rows(graph *g, lowered v) {
 
 static void step(cell_step *s) {
   lowering *lw = s->lw;
-  const inner_graph *inner = s->layer->data;
-  const application *outer = lw->current;
+  const cell_graph *inner = s->layer->data;
   cell_step *outer_step = lw->step;
   lw->step = s;
   lw->values[inner->x->id] = lowered_dense_value(s->x);
   for (int k = 0; k < state_count(s->layer); k++)
     lw->values[inner->states[k]->id] = lowered_dense_value(s->state[k]);
-  for (int k = 0; k < inner->n_applications; k++) {
-    lw->current = inner->applications[k];
-    lw->current->layer->def->lower(lw, lw->current);
-  }
+  inner_graph_lower(lw, &inner->body);
   for (int k = 0; k < state_count(s->layer); k++)
     s->next[k] = real_rows(lw->g, lower_value(lw, inner->next[k]));
   lw->step = outer_step;
-  lw->current = outer;
 }
 
 static const cell_def cell = {

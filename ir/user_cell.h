@@ -3,7 +3,7 @@
 // A cell that a user defines: an inner graph of layers applied to one step's tensors. Name resolution makes
 // the cell with a recipe; each RNN that is given it has the recipe carried out once, when its layer is first
 // applied, and lowers the inner graph inside its scan. Layers inside bear the path of the recurrence
-// ("rnn/dense") and belong to the cell (layer.children), their applications stand in no model.applications.
+// ("rnn/dense") and belong to the cell (ir/inner_graph.h).
 // Dropout inside a cell keeps one mask for all steps of an example, as the dropout of Keras's cells does.
 #include "ir/cell.h"
 
@@ -20,11 +20,7 @@ typedef struct cell_recipe {
 // `recipe` is copied.
 layer *user_cell_make(model *m, const cell_recipe *recipe, span at, const char *scope);
 
-// ---- for layer_apply while model.cell is set
-// Reports a layer that may not stand in a cell.
+// For layer_apply, inside a cell: reports a layer that may not stand in one.
 bool user_cell_accepts(layer_call *call);
-// A layer on its first application in the cell, before it is named.
-void user_cell_adopt(layer *cell, layer *inner);
-void user_cell_record(layer *cell, application *app);
 
 #endif

@@ -1,3 +1,4 @@
+#include "ir/inner_graph.h"
 #include "ir/layers/recurrence.h"
 
 static void wrong_noise_shape(layer_call *call, const value *v, const char *why) {
@@ -16,7 +17,7 @@ static bool check_noise_shape(layer_call *call, const tensor *x) {
     wrong_noise_shape(call, v, "must be a list");
   else if ((int)v->count != x->shape.rank)
     wrong_noise_shape(call, v, "must have an entry for each axis of the input");
-  else if (call->model->cell)
+  else if (inner_graph_cell(call->model))
     wrong_noise_shape(call, v, "has no meaning inside a cell");
   for (size_t k = 0; !call->failed && k < v->count; k++) {
     const value *item = v->items[k];

@@ -7,9 +7,12 @@ static bool check(layer *l) {
   return true;
 }
 
-// A layer that treats every step by itself is applied as it is.
+// A layer that treats every step by itself is applied as it is, unless an argument speaks of a step's axes.
 static bool is_direct(const layer *l) {
-  return (l->children[0]->def->traits & (LAYER_TOKENWISE | LAYER_BY_STEP)) != 0;
+  const layer *inner = l->children[0];
+  if (args_index(inner->def->args, "noise_shape") >= 0 && !layer_arg_is_none(inner, "noise_shape"))
+    return false;
+  return (inner->def->traits & (LAYER_TOKENWISE | LAYER_BY_STEP)) != 0;
 }
 
 // Else the steps of all examples are the inner layer's batch: (batch * time, ...).
@@ -109,22 +112,31 @@ static void lower(lowering *lw, const application *app) {
 }
 
 static const arg_spec args[] = {
-    {.name = "layer", .kinds = ARG_LAYER, .doc = "the layer applied to every step"}, {0}};
+    {.name = "layer", .kinds = ARG_LAYER, .doc = "the layer, or block, applied to every step"}, {0}};
 
 static const char *const examples[] = {
     "model tiny {\n  input words: int[time]\n  output y = words -> Embedding(7, 3, mask_zero = true)\n"
     "    -> TimeDistributed(Dense(2, activation = softmax))\n}\n",
-    "model tiny {\n  input x: float[time, 4, 3]\n  output y = x -> TimeDistributed(LSTM(2))\n}\n", NULL};
+    "model tiny {\n  input x: float[time, 4, 3]\n  output y = x -> TimeDistributed(LSTM(2))\n}\n",
+    "block Words(units)(x) {\n  return x -> Conv1D(units, 2) -> GlobalMaxPooling1D() -> Dense(units)\n}\n"
+    "model tiny {\n  input letters: int[time, 3]\n  output y = letters -> Embedding(7, 3) -> "
+    "TimeDistributed(Words(2))\n}\n",
+    NULL};
 
 const layer_def time_distributed_layer = {
     .name = "TimeDistributed",
     .snake = "time_distributed",
-    .doc = "Applies a layer to every step of a sequence, with the same weights. A Dense does so by itself; "
-           "layers that need a sequence (LSTM over the characters of every word) are wrapped.",
+    .doc =
+        "Applies a layer to every step of a sequence, with the same weights. A Dense does so by itself; "
+        "layers that need a sequence (LSTM over the characters of every word) are wrapped, and blocks, which "
+        "make one encoder serve words, sentences and texts.",
     .shapes = "(batch, time, ...step) -> (batch, time, ...result)    where the layer inside makes (batch, "
               "...result) of (batch, ...step)",
     .mask_doc = "The result has the input's mask; a mask of the characters of words is used inside.",
-    .differs = "All steps are computed at once. The weights are those of the layer inside: `<name>/kernel`.",
+    .differs =
+        "All steps are computed at once. The weights are those of the layer inside: `<name>/kernel`; a "
+        "block's, `<name>/dense/kernel`. A BatchNormalization within a block has the statistics of all "
+        "steps at once.",
     .group = "recurrent",
     .args = args,
     .min_inputs = 1,
