@@ -37,6 +37,7 @@ import cases_of_layers
 import cases_of_losses
 import cases_of_optimizers
 import cases_of_sequences
+import cases_of_steps
 import chain_rules
 import cases_of_training
 import cross_check
@@ -311,6 +312,7 @@ def main():
     cases_of_elements.all_element_cases()
     cases_of_training.all_training_cases()
     cases_of_optimizers.all_optimizer_cases()
+    cases_of_steps.all_step_cases()
     wanted = sys.argv[1:] or sorted(CASES)
     manifest = HERE / "cases.json"
     known = {c["name"]: c for c in json.loads(manifest.read_text())["cases"]} if manifest.exists() else {}
