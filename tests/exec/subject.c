@@ -141,12 +141,13 @@ static bool breaks_off_mask(const application *app) {
 }
 
 // A sequence without a mask may only be what a mask is made of: an input whose every reader gives a masked
-// tensor.
+// tensor, but for the values and keys of attention, whose result has the mask of the query.
 static bool is_masked_at_once(const model *m, const tensor *t) {
   for (size_t k = 0; k < m->applications.len; k++) {
     const application *app = m->applications.data[k];
     for (int i = 0; i < app->n_inputs; i++)
-      if (app->inputs[i] == t && app->outputs[0]->mask != MASK_VALID)
+      if (app->inputs[i] == t &&
+          (app->outputs[0]->mask != MASK_VALID || (i > 0 && app->layer->def->input_names)))
         return false;
   }
   return t->source == NULL || t->source->n_inputs == 0;
