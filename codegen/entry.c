@@ -1,5 +1,6 @@
 // Programs: their kernels, and the entry function, which runs one after the other under a floating-point
 // state of its own. What it runs is a constant list, so that its code does not grow with the model.
+#include "codegen/band.h"
 #include "codegen/calls.h"
 #include "codegen/matmul_stage.h"
 #include "codegen/module.h"
@@ -31,6 +32,8 @@ static LLVMValueRef emit_kernel(program_code *pc) {
   case KERNEL_STAGE:
     return k->stage.kind == STAGE_MATMUL ? emit_matmul_kernel(pc, &k->stage)
                                          : emit_stage_kernel(pc, &k->stage);
+  case KERNEL_BAND:
+    return emit_band_kernel(pc, k);
   case KERNEL_SCAN:
     return emit_scan_kernel(pc);
   case KERNEL_UNIQUE:

@@ -327,6 +327,24 @@ const dim *stage_rows(program_code *pc, const routine *r, const stage *st) {
   ICE("a product has no rows here");
 }
 
+const dim *stage_band_rows(program_code *pc, const routine *r, const stage *st, int axes) {
+  const shape *s = &st->roots[0]->shape;
+  switch (st->kind) {
+  case STAGE_MAP:
+    if (rows_are_elements(r, st))
+      return extent_product(pc, s, axes, s->rank);
+    return masked_product(pc, s, outer_axes(s) & ~((1u << axes) - 1));
+  case STAGE_REDUCE: // of trailing axes
+    return extent_product(pc, s, axes, s->rank);
+  case STAGE_MATMUL:
+    return extent_product(pc, &st->matmul->shape, axes, st->matmul->shape.rank - 1);
+  case STAGE_SEGMENT:
+  case STAGE_SCATTER:
+    break;
+  }
+  ICE("a stage of kind %d in a band", (int)st->kind);
+}
+
 const dim *stage_work(program_code *pc, const routine *r, const stage *st) {
   const dim *work = dim_const(pc->dims, 0);
   for (int k = 0; k < st->n_roots; k++) {

@@ -26,6 +26,8 @@ bool value_is_flat(const routine *r, const node *n);
 // Number of rows, and an estimate of the work of all of them together in element operations.
 const dim *stage_rows(program_code *pc, const routine *r, const stage *st);
 const dim *stage_work(program_code *pc, const routine *r, const stage *st);
+// Rows for each row of a band over the first `axes` axes.
+const dim *stage_band_rows(program_code *pc, const routine *r, const stage *st, int axes);
 void emit_stage_rows(routine *r, const stage *st, LLVMValueRef begin, LLVMValueRef end);
 // Nodes that evaluating n inline visits, costly ones counted several times.
 int64_t inline_weight(const routine *r, const node *n);

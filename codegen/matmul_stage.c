@@ -26,6 +26,7 @@ static void attach(epilogue *ep, emitter *e, const LLVMValueRef *extra) {
   routine_attach(&ep->r, ep->pc, extra[EPILOGUE_CALL]);
   INVARIANT(ep->r.function == e->function);
   ep->r.scan = ep->scan;
+  ep->r.band = ep->scan ? NULL : extra[EPILOGUE_AREA];
   ep->r.roots = ep->st->roots;
   ep->r.n_roots = ep->st->n_roots;
 }
@@ -156,19 +157,14 @@ static work_split split_matmul(routine *r, const matmul_code *c) {
   const matmul_extents *x = &c->x;
   program_code *pc = c->pc;
   const dim *rows = dim_mul(pc->dims, x->batch, x->m);
-  const dim *work = dim_mul(pc->dims, rows, dim_mul(pc->dims, x->n, x->k));
-  return split_work(r, rows, work, PRODUCT_GRAIN, extent_is_one(x->batch) ? ROW_UNIT : 1);
+  return split_work(r, rows, matmul_work(pc, c->st), PRODUCT_GRAIN, extent_is_one(x->batch) ? ROW_UNIT : 1);
 }
 
-static LLVMValueRef emit_body(matmul_code *c) {
-  routine r;
-  LLVMValueRef block, begin, end;
-  LLVMValueRef function = routine_begin_body(&r, c->pc, "rows", &block);
-  emitter *e = r.e;
-  work_split split = split_matmul(&r, c);
-  split_range(&r, &split, block, &begin, &end);
-  LLVMValueRef m = dim_value(&r, c->x.m);
-  loop l; // over products: row `carried` up to the end of its product
+// Rows begin .. end - 1 of all products of the batch, numbered through.
+static void emit_product_rows(routine *r, matmul_code *c, LLVMValueRef begin, LLVMValueRef end) {
+  emitter *e = r->e;
+  LLVMValueRef m = dim_value(r, c->x.m);
+  loop l; // over products
   branch any;
   if_begin(e, &any, emit_icompare(e, LLVMIntSLT, begin, end), "any");
   LLVMValueRef first = LLVMBuildSDiv(e->builder, begin, m, "");
@@ -178,13 +174,35 @@ static LLVMValueRef emit_body(matmul_code *c) {
   LLVMValueRef start = emit_imul(e, l.index, m);
   LLVMValueRef row = emit_imax(e, emit_isub(e, begin, start), const_i64(e, 0));
   LLVMValueRef row_end = emit_imin(e, emit_isub(e, end, start), m);
-  gemm_operands o = operands_at(&r, c, l.index, row, emit_isub(e, row_end, row));
-  LLVMValueRef extra[EPILOGUE_EXTRA] = {r.call,         row, l.index, LLVMConstNull(e->ptr), const_i64(e, 0),
-                                        const_i64(e, 0)};
+  gemm_operands o = operands_at(r, c, l.index, row, emit_isub(e, row_end, row));
+  LLVMValueRef area = r->band ? r->band : LLVMConstNull(e->ptr), zero = const_i64(e, 0);
+  LLVMValueRef extra[EPILOGUE_EXTRA] = {r->call, row, l.index, area, zero, zero};
   o.extra = extra;
   emit_gemm(e, &c->spec, &o);
   loop_end(e, &l, NULL);
   if_end(e, &any);
+}
+
+void emit_matmul_rows(routine *r, const stage *st, LLVMValueRef begin, LLVMValueRef end) {
+  matmul_code c = plan(r->pc, st);
+  if (stage_has_epilogue(st))
+    epilogue_begin(&c.ep, r->pc, st, NULL, &c.spec);
+  emit_product_rows(r, &c, begin, end);
+  epilogue_end(&c.ep);
+}
+
+const dim *matmul_work(program_code *pc, const stage *st) {
+  matmul_extents x = matmul_extents_of(pc, st->matmul);
+  return dim_mul(pc->dims, dim_mul(pc->dims, x.batch, x.m), dim_mul(pc->dims, x.n, x.k));
+}
+
+static LLVMValueRef emit_body(matmul_code *c) {
+  routine r;
+  LLVMValueRef block, begin, end;
+  LLVMValueRef function = routine_begin_body(&r, c->pc, "rows", &block);
+  work_split split = split_matmul(&r, c);
+  split_range(&r, &split, block, &begin, &end);
+  emit_product_rows(&r, c, begin, end);
   routine_end_body(&r);
   return function;
 }

@@ -23,7 +23,7 @@ enum {
   EPILOGUE_EXTRA
 };
 // call; first row (added to the row of the product); number of the product in its batch; in a scan: the
-// stack area, first TM row and active rows (else null, 0, 0).
+// stack area, first TM row and active rows; in a band: routine.band, 0, 0; else null, 0, 0.
 typedef struct epilogue {
   program_code *pc;
   const stage *st;
@@ -38,6 +38,10 @@ bool stage_has_epilogue(const stage *st);
 void epilogue_begin(epilogue *ep, program_code *pc, const stage *st, struct scan_code *scan, gemm_spec *spec);
 void epilogue_end(epilogue *ep);
 
+// Rows begin .. end - 1 of all products of the batch, numbered through: a part of a function that is being
+// emitted.
+void emit_matmul_rows(routine *r, const stage *st, LLVMValueRef begin, LLVMValueRef end);
+const dim *matmul_work(program_code *pc, const stage *st); // multiply-adds
 LLVMValueRef emit_matmul_kernel(program_code *pc, const stage *st);
 
 #endif

@@ -111,12 +111,15 @@ typedef struct routine {
   int *memo_head;          // by node id: last entry + 1, or 0
   LLVMValueRef random_key; // of seed and step
   struct scan_code *scan;  // inside a scan body, else NULL
+  LLVMValueRef band;       // inside a band: ptr [private buffers], where row 0 of each would lie; else NULL
 } routine;
 
 // ---- functions
 // Starts a kernel's function or a body of it; `part` distinguishes the bodies of one kernel (NULL: the
 // kernel).
 LLVMValueRef routine_begin_kernel(routine *r, program_code *pc);
+LLVMValueRef routine_begin_part(routine *r, program_code *pc, const char *part, LLVMTypeRef *parameters,
+                                unsigned count); // void, the first parameter is the call
 LLVMValueRef routine_begin_body(routine *r, program_code *pc, const char *part, LLVMValueRef *block);
 // A routine over a function that somebody else began; `call` is a value of that function.
 void routine_attach(routine *r, program_code *pc, LLVMValueRef call);
@@ -176,6 +179,8 @@ typedef struct work_split {
 } work_split;
 // rows per block is a multiple of `unit`; at least `grain` work a block.
 work_split split_work(routine *r, const dim *rows, const dim *work, int64_t grain, int64_t unit);
+work_split split_work_into(routine *r, const dim *rows, const dim *work, int64_t grain, int64_t unit,
+                           int64_t most);
 enum { GRAIN = 1 << 17, MOST_BLOCKS = 64 }; // enough blocks to balance, few enough to hand out cheaply
 void split_range(routine *r, const work_split *split, LLVMValueRef block, LLVMValueRef *begin,
                  LLVMValueRef *end);

@@ -49,14 +49,19 @@ LLVMValueRef routine_begin_kernel(routine *r, program_code *pc) {
   return function;
 }
 
-LLVMValueRef routine_begin_body(routine *r, program_code *pc, const char *part, LLVMValueRef *block) {
-  LLVMTypeRef parameters[] = {pc->e->ptr, pc->e->i64};
+LLVMValueRef routine_begin_part(routine *r, program_code *pc, const char *part, LLVMTypeRef *parameters,
+                                unsigned count) {
   function_scope outer;
-  LLVMValueRef function = function_begin(pc->e, unused_name(pc, part), pc->e->void_type, parameters, 2,
+  LLVMValueRef function = function_begin(pc->e, unused_name(pc, part), pc->e->void_type, parameters, count,
                                          FUNCTION_NOINLINE, &outer);
   routine_attach(r, pc, parameter(pc->e, 0, "call"));
-  *block = parameter(pc->e, 1, "block");
   r->outer = outer;
+  return function;
+}
+
+LLVMValueRef routine_begin_body(routine *r, program_code *pc, const char *part, LLVMValueRef *block) {
+  LLVMValueRef function = routine_begin_part(r, pc, part, (LLVMTypeRef[]){pc->e->ptr, pc->e->i64}, 2);
+  *block = parameter(pc->e, 1, "block");
   return function;
 }
 
@@ -310,10 +315,15 @@ static LLVMValueRef ceil_divide(emitter *e, LLVMValueRef a, LLVMValueRef b) {
 }
 
 work_split split_work(routine *r, const dim *rows, const dim *work, int64_t grain, int64_t multiple) {
+  return split_work_into(r, rows, work, grain, multiple, MOST_BLOCKS);
+}
+
+work_split split_work_into(routine *r, const dim *rows, const dim *work, int64_t grain, int64_t multiple,
+                           int64_t most) {
   emitter *e = r->e;
   LLVMValueRef one = const_i64(e, 1), n = dim_value(r, rows);
   LLVMValueRef wanted = LLVMBuildSDiv(e->builder, dim_value(r, work), const_i64(e, grain), "");
-  wanted = emit_imax(e, one, emit_imin(e, wanted, const_i64(e, MOST_BLOCKS)));
+  wanted = emit_imax(e, one, emit_imin(e, wanted, const_i64(e, most)));
   LLVMValueRef per_block = emit_imax(e, one, ceil_divide(e, n, wanted));
   per_block = emit_imul(e, ceil_divide(e, per_block, const_i64(e, multiple)), const_i64(e, multiple));
   return (work_split){n, per_block, ceil_divide(e, n, per_block)};
@@ -371,6 +381,8 @@ const alias_scope *scope_of(program_code *pc, int64_t key) {
 
 static LLVMValueRef buffer_address(routine *r, const buffer *b) {
   emitter *e = r->e;
+  if (b->place == PLACE_BAND)
+    return emit_load(e, e->ptr, emit_at(e, e->ptr, r->band, const_i64(e, b->slot)), 8, NULL);
   external_kind kind;
   int64_t number = external_of_buffer(b, &kind);
   LLVMValueRef entry = external_value(r, kind, number);

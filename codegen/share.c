@@ -94,15 +94,17 @@ int64_t external_of_buffer(const buffer *b, external_kind *kind) {
   *kind = b->place == PLACE_RESULT ? EXTERNAL_RESULT : EXTERNAL_MEMORY;
   if (b->place == PLACE_RESULT)
     return b->slot;
-  INVARIANT(b->place != PLACE_ROWS);
+  INVARIANT(b->place != PLACE_ROWS && b->place != PLACE_BAND);
   return (int64_t)fields[b->place] << 32 | b->slot;
 }
 
 static void put_buffer(key_maker *m, const buffer *b) {
   put(m, b->type);
-  put(m, b->place == PLACE_ROWS);
-  if (b->place == PLACE_ROWS) {
+  bool local = b->place == PLACE_ROWS || b->place == PLACE_BAND;
+  put(m, local);
+  if (local) {
     put_node(m, b->value);
+    put(m, b->slot);
     return;
   }
   external_kind kind;
@@ -224,6 +226,13 @@ static void put_scan(key_maker *m, const kernel *k, int which) {
   }
 }
 
+static void put_band(key_maker *m, const kernel *k) {
+  put(m, k->axes);
+  put(m, k->n_body);
+  for (int j = 0; j < k->n_body; j++)
+    put_stage(m, &k->body[j]);
+}
+
 static void put_call(key_maker *m, const kernel *k) {
   node *n = k->subject;
   switch (k->kind) {
@@ -255,6 +264,7 @@ static void put_call(key_maker *m, const kernel *k) {
     break;
   case KERNEL_STAGE:
   case KERNEL_SCAN:
+  case KERNEL_BAND:
     ICE("no call");
   }
   put(m, k->scratch >= 0);
@@ -320,6 +330,8 @@ void key_make(key_maker *m, int position, kernel_key *key) {
     put_stage(m, &k->stage);
   else if (k->kind == KERNEL_SCAN)
     put_scan(m, k, 0);
+  else if (k->kind == KERNEL_BAND)
+    put_band(m, k);
   else
     put_call(m, k);
   if (partner)

@@ -64,6 +64,6 @@ void kernel_key_free(kernel_key *key);
 // Position of an external in the kernel's table, or in half `half` of it; ICE when the key has not met it.
 int64_t key_external(const kernel_key *key, int half, external_kind kind, int64_t value);
 size_t key_table_externals(const kernel_key *key);                // of the table, or of one half
-int64_t external_of_buffer(const buffer *b, external_kind *kind); // not of PLACE_ROWS
+int64_t external_of_buffer(const buffer *b, external_kind *kind); // not of PLACE_ROWS, PLACE_BAND
 
 #endif

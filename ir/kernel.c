@@ -14,10 +14,10 @@ const buffer *schedule_buffer(const schedule *s, const node *n) {
   return &s->buffers.data[s->buffer_of[n->id]];
 }
 
-static const char *const place_names[] = {"workspace", "input",  "output", "mask",
-                                          "probe",     "weight", "result", "rows"};
+static const char *const place_names[] = {"workspace", "input",  "output", "mask", "probe",
+                                          "weight",    "result", "rows",   "band"};
 static const char *const stage_names[] = {"map", "reduce", "segment", "scatter", "matmul"};
-static const char *const kernel_names[] = {"stage", "scan", "unique", "pack", "check", "touch"};
+static const char *const kernel_names[] = {"stage", "scan", "band", "unique", "pack", "check", "touch"};
 
 // ---- text
 
@@ -217,14 +217,16 @@ const char *schedule_verify(const schedule *s) {
       check_stage(&c, &kn->stage, kn->name);
       continue;
     }
-    for (int j = 0; j < kn->subject->n_in && kn->kind != KERNEL_SCAN && kn->kind != KERNEL_TOUCH; j++) {
+    for (int j = 0;
+         kn->subject && j < kn->subject->n_in && kn->kind != KERNEL_SCAN && kn->kind != KERNEL_TOUCH; j++) {
       const buffer *b = schedule_buffer(s, kn->subject->in[j]);
       if (!b || (!is_callers(b) && !c.written[b->index]))
         fail(&c, "operand is not in memory", kn->subject->in[j], kn->name);
     }
     for (int j = 0; j < kn->n_body; j++)
       check_stage(&c, &kn->body[j], kn->name);
-    mark_parts(&c, kn->subject);
+    if (kn->subject)
+      mark_parts(&c, kn->subject);
   }
   check_lifetimes(&c);
   for (size_t k = 0; k < s->program->roots.len && !c.reason; k++) {

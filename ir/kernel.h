@@ -21,6 +21,7 @@ typedef enum {
   PLACE_PARAM,     // slot: weight
   PLACE_RESULT,    // slot: 0 total loss, 1 + output: a rank-0 number reported to the caller as double
   PLACE_ROWS,      // inside a scan: scratch for one block of rows [n, U...], private to the block
+  PLACE_BAND,      // inside a band: scratch for a few rows, private to them; slot: number within the kernel
 } buffer_place;
 
 typedef struct buffer {
@@ -29,7 +30,8 @@ typedef struct buffer {
   int slot;
   node *value; // the node it holds (views without copying share the buffer of what they view); NULL: scratch
   elem_type type;
-  const dim *elements; // with run-time counts; sizes use dim_upper_bound. PLACE_ROWS: elements of one row
+  const dim *elements; // with run-time counts; sizes use dim_upper_bound. PLACE_ROWS, PLACE_BAND: elements of
+                       // one row
   int first, last;     // kernels that write it first and read it last
 } buffer;
 
@@ -61,6 +63,7 @@ typedef struct stage {
 typedef enum {
   KERNEL_STAGE,  // one stage
   KERNEL_SCAN,   // a time loop: for each block of sorted examples, for each step: body stages, then commits
+  KERNEL_BAND,   // several stages over the rows of common leading axes, a few rows at a time
   KERNEL_UNIQUE, // runtime call
   KERNEL_PACK,   // runtime call
   KERNEL_CHECK,  // CHECK_IDS on a materialised or input id tensor
@@ -74,12 +77,15 @@ typedef struct kernel {
   int weight;       // TOUCH
   int scratch;      // UNIQUE, PACK: index of the workspace buffer for their scratch memory; else -1
   stage stage;      // KERNEL_STAGE
-  stage *body;      // KERNEL_SCAN: in order; materialised body nodes are PLACE_ROWS buffers
+  // KERNEL_SCAN, KERNEL_BAND: in order. Body nodes with memory are PLACE_ROWS buffers in a scan; in a band,
+  // PLACE_BAND where no other kernel reads them.
+  stage *body;
   int n_body;
   // KERNEL_SCAN: state k may be stored in place by the stage that computes its next value (no later read of
   // the old value in the step, and every read in that stage is at the element stored); else it is copied
   // after the last stage.
   bool *in_place;
+  int axes; // KERNEL_BAND: how many leading axes its rows run over; row r of every stage needs rows r alone
   int partner; // another scan kernel, independent of this one, run in the same parallel region; or -1
   const dim *flops, *bytes; // estimates for profiles
 } kernel;

@@ -119,6 +119,7 @@ static const char *kernel_suffix(const work_item *w) {
   case KERNEL_TOUCH:
     return "touch";
   case KERNEL_STAGE:
+  case KERNEL_BAND:
     break;
   }
   return w->stage.kind == STAGE_MATMUL ? "matmul" : op_name(w->stage.roots[0]->op);

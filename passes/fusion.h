@@ -72,6 +72,9 @@ void buffers_assign(const fusion *f, schedule *s);
 // Fills in flops and bytes of every kernel.
 void schedule_estimate(const fusion *f, schedule *s);
 
+// First and last kernel of every buffer; what the caller reads after a run lives until the end.
+void schedule_lifetimes(schedule *s);
+
 // Assembles the schedule (kernels in order, buffers) from the work of all scopes.
 schedule *schedule_assemble(const fusion *f, bool merge, bool epilogue);
 

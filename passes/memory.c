@@ -78,8 +78,10 @@ static void touch_kernel(lifetimes *l, const kernel *k) {
     touch(l, k->subject);
     return;
   }
-  touch_reads(l, k->subject);
-  touch_parts(l, k->subject);
+  if (k->subject) {
+    touch_reads(l, k->subject);
+    touch_parts(l, k->subject);
+  }
   for (int j = 0; j < k->n_body; j++)
     touch_stage(l, &k->body[j]);
   if (k->kind == KERNEL_SCAN) {
@@ -120,16 +122,23 @@ static void keep_results(const program *p, schedule *s) {
   }
 }
 
-static void run(compilation *c) {
-  lifetimes l = {.s = c->schedule};
-  l.seen = ARENA_ARRAY(c->program->g->mem, int, c->program->g->n_nodes + 1);
-  find_parts(&l, c->program->g->mem);
-  for (size_t k = 0; k < c->schedule->kernels.len; k++) {
+void schedule_lifetimes(schedule *s) {
+  const graph *g = s->program->g;
+  lifetimes l = {.s = s};
+  l.seen = ARENA_ARRAY(g->mem, int, g->n_nodes + 1);
+  find_parts(&l, g->mem);
+  for (size_t k = 0; k < s->buffers.len; k++)
+    s->buffers.data[k].first = s->buffers.data[k].last = -1;
+  for (size_t k = 0; k < s->kernels.len; k++) {
     l.now = (int)k;
-    touch_kernel(&l, &c->schedule->kernels.data[k]);
+    touch_kernel(&l, &s->kernels.data[k]);
   }
-  widen_over_partners(c->schedule);
-  keep_results(c->program, c->schedule);
+  widen_over_partners(s);
+  keep_results(s->program, s);
+}
+
+static void run(compilation *c) {
+  schedule_lifetimes(c->schedule);
 }
 
 const pass pass_memory = {

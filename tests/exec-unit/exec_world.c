@@ -62,6 +62,7 @@ typedef struct compiled_world {
   model model;
   program_inputs inputs;
   program program;
+  schedule *schedule;
   codegen_module *module;
   const struct nlm_abi_model *abi;
   int n_roots;
@@ -95,7 +96,9 @@ static void compile(compiled_world *c, node *const *roots, int n, const exec_opt
   c->n_roots = n;
   compilation work = {.program = &c->program, .fuse = o->fuse, .fuse_epilogue = o->fuse};
   pass_find("schedule")->run(&work);
+  pass_find("bands")->run(&work);
   pass_find("memory")->run(&work);
+  c->schedule = work.schedule;
   const char *wrong = schedule_verify(work.schedule);
   if (getenv("SHOW_SCHEDULE")) {
     strbuf text = {0};
@@ -129,6 +132,7 @@ static void compile(compiled_world *c, node *const *roots, int n, const exec_opt
 
 static void release(compiled_world *c) {
   codegen_free(c->module);
+  schedule_free(c->schedule);
   vec_free(&c->model.weights);
   vec_free(&c->inputs.list);
   vec_free(&c->program.roots);

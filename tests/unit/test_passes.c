@@ -49,9 +49,16 @@ static void make_flat(small_model *s, tensor *words) {
   small_output(s, "y", small_chain(s, x, "Dense(1, activation = sigmoid)", NULL));
 }
 
+static void make_attention(small_model *s, tensor *words) {
+  tensor *x = small_chain(s, words, "Embedding(7, 4)", NULL);
+  x = small_apply(s, small_layer(s, "MultiHeadAttention(2, key_dim = 3)"), 2, x, x);
+  small_output(s, "y", small_chain(s, x, "GlobalAveragePooling1D()", "Dense(1, activation = sigmoid)", NULL));
+}
+
 static const net nets[] = {
-    {"pooled", make_pooled},   {"unmasked", make_unmasked}, {"bidirectional", make_bidirectional},
-    {"stacked", make_stacked}, {"one_hot", make_one_hot},   {"flat", make_flat}};
+    {"pooled", make_pooled},      {"unmasked", make_unmasked}, {"bidirectional", make_bidirectional},
+    {"stacked", make_stacked},    {"one_hot", make_one_hot},   {"flat", make_flat},
+    {"attention", make_attention}};
 enum { N_NETS = sizeof nets / sizeof *nets };
 
 static void begin(small_model *s, const net *n) {
@@ -222,6 +229,35 @@ static void test_products_leave_the_time_loop(void **state) {
   small_model_end(&s);
 }
 
+// Scores, their softmax and the product behind it are one kernel; the scores are private to a few rows.
+static void test_scores_never_exist_as_a_whole(void **state) {
+  (void)state;
+  small_model s;
+  model_run r;
+  begin(&s, &nets[6]);
+  lower_net(&r, &s, &nets[6], PROGRAM_INFER);
+  schedule *plan = scheduled(&r);
+  const kernel *band = kernel_of_kind(plan, KERNEL_BAND);
+  assert_non_null(band);
+  assert_int_equal(band->axes, 3);
+  assert_int_equal(band->n_body, 6);
+  int scores = 0;
+  for (int k = 0; k < band->n_body; k++) {
+    const node *root = band->body[k].roots[0];
+    const buffer *held = schedule_buffer(plan, root);
+    assert_non_null(held);
+    scores += held->place == PLACE_BAND && root->shape.rank == 4;
+    assert_int_equal(held->place, k < 5 ? PLACE_BAND : PLACE_WORKSPACE);
+  }
+  assert_int_equal(scores, 3);
+  run_extent(&r, "time", 1000);
+  // [B, T, 6] is the largest thing; nothing grows with the square of T
+  assert_true(largest_workspace(plan, &r) <= (int64_t)BATCH * 1000 * 6);
+  schedule_free(plan);
+  run_end(&r);
+  small_model_end(&s);
+}
+
 static void test_one_hot_is_never_a_matrix(void **state) {
   (void)state;
   small_model s;
@@ -251,6 +287,7 @@ int main(void) {
       cmocka_unit_test(test_values_stay_without_a_pass),
       cmocka_unit_test(test_pooled_embeddings_never_exist),
       cmocka_unit_test(test_products_leave_the_time_loop),
+      cmocka_unit_test(test_scores_never_exist_as_a_whole),
       cmocka_unit_test(test_one_hot_is_never_a_matrix),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
