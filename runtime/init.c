@@ -55,12 +55,12 @@ static void fans(const struct nlm_abi_param *p, double *in, double *out) {
   *out *= field;
 }
 
-static void fill_scaled(const struct nlm_abi_param *p, stream *s, double *out) {
+static void fill_scaled(const struct nlm_abi_param *p, stream *s, int64_t n, double *out) {
   double in, outward;
   fans(p, &in, &outward);
   double fan = p->init_mode == FAN_IN ? in : p->init_mode == FAN_OUT ? outward : (in + outward) / 2;
   double scale = p->init_a / fmax(1, fan), limit = sqrt(3 * scale), deviation = sqrt(scale);
-  for (int64_t k = 0; k < p->elements; k++)
+  for (int64_t k = 0; k < n; k++)
     if (p->init_distribution == DRAW_UNIFORM)
       out[k] = limit * (2 * unit(s) - 1);
     else if (p->init_distribution == DRAW_TRUNCATED)
@@ -126,20 +126,20 @@ static void fill_constant(double *out, int64_t n, double value) {
     out[k] = value;
 }
 
-static void fill_identity(const struct nlm_abi_param *p, double *out) {
+static void fill_identity(const struct nlm_abi_param *p, int64_t first, int64_t n, double *out) {
   int64_t cols = p->rank ? p->dims[p->rank - 1] : 1;
-  for (int64_t k = 0; k < p->elements; k++)
-    out[k] = k / cols == k % cols ? p->init_a : 0;
+  for (int64_t k = first; k < first + n; k++)
+    out[k - first] = k / cols == k % cols ? p->init_a : 0;
 }
 
-static void fill_lstm_bias(const struct nlm_abi_param *p, double *out) { // gates i, f, c, o: 1 for f
-  int64_t gates = p->rank ? p->dims[p->rank - 1] : 0, units = gates / 4;
-  for (int64_t k = 0; k < p->elements; k++)
-    out[k] = k % gates >= units && k % gates < 2 * units;
+static void fill_lstm_bias(const struct nlm_abi_param *p, int64_t first, int64_t n, double *out) {
+  int64_t gates = p->rank ? p->dims[p->rank - 1] : 0, units = gates / 4; // gates i, f, c, o: 1 for f
+  for (int64_t k = first; k < first + n; k++)
+    out[k - first] = k % gates >= units && k % gates < 2 * units;
 }
 
-static bool fill(const struct nlm_abi_param *p, stream *s, double *out) {
-  int64_t n = p->elements;
+// Elements [first, first + n), part after part; all at once where they depend on each other.
+static bool fill(const struct nlm_abi_param *p, stream *s, int64_t first, int64_t n, double *out) {
   switch (p->init) {
   case NLM_INIT_ONES:
     fill_constant(out, n, 1);
@@ -160,15 +160,15 @@ static bool fill(const struct nlm_abi_param *p, stream *s, double *out) {
       out[k] = p->init_a + p->init_b * truncated(s);
     break;
   case NLM_INIT_VARIANCE_SCALING:
-    fill_scaled(p, s, out);
+    fill_scaled(p, s, n, out);
     break;
   case NLM_INIT_ORTHOGONAL:
     return fill_orthogonal(p, s, out);
   case NLM_INIT_IDENTITY:
-    fill_identity(p, out);
+    fill_identity(p, first, n, out);
     break;
   case NLM_INIT_LSTM_BIAS:
-    fill_lstm_bias(p, out);
+    fill_lstm_bias(p, first, n, out);
     break;
   default:
     fill_constant(out, n, 0);
@@ -176,25 +176,37 @@ static bool fill(const struct nlm_abi_param *p, stream *s, double *out) {
   return true;
 }
 
+// Drawn in double, a part at a time: a large table shall not exist twice.
+static nlm_status initialize(const struct nlm_abi_param *p, stream s, size_t real_bytes, void *to) {
+  enum { PART = 1 << 14 };
+  int64_t part = p->init == NLM_INIT_ORTHOGONAL || p->elements < PART ? p->elements : PART;
+  double *values = malloc((size_t)(part + 1) * sizeof *values);
+  nlm_status status = values ? NLM_OK : NLM_ERROR_MEMORY;
+  float *f32 = to;
+  double *f64 = to;
+  for (int64_t first = 0; first < p->elements && !status; first += part) {
+    int64_t n = p->elements - first < part ? p->elements - first : part;
+    if (!fill(p, &s, first, n, values))
+      status = NLM_ERROR_MEMORY;
+    for (int64_t j = 0; j < n && !status; j++)
+      if (real_bytes == sizeof *f64)
+        f64[first + j] = values[j];
+      else
+        f32[first + j] = (float)values[j];
+  }
+  free(values);
+  return status;
+}
+
 nlm_status model_initialize(loaded_model *m, uint64_t seed) {
   nlm_status status = m->block ? NLM_OK : model_allocate_params(m);
   for (int64_t k = 0; k < m->abi->n_params && !status; k++) {
     const struct nlm_abi_param *p = &m->abi->params[k];
-    double *values = malloc((size_t)(p->elements + 1) * sizeof *values);
     stream s = {p->init_seeded
                     ? random_stream_key(random_session_key((uint64_t)p->init_seed, 0), SEEDED_STREAM)
                     : random_stream_key(random_session_key(seed, 0), hash_name(p->name)),
                 0};
-    if (!values || !fill(p, &s, values))
-      status = NLM_ERROR_MEMORY;
-    float *f32 = m->params[k];
-    double *f64 = m->params[k];
-    for (int64_t j = 0; j < p->elements && !status; j++)
-      if (m->abi->real_bytes == 8)
-        f64[j] = values[j];
-      else
-        f32[j] = (float)values[j];
-    free(values);
+    status = initialize(p, s, (size_t)m->abi->real_bytes, m->params[k]);
   }
   return status;
 }

@@ -68,35 +68,52 @@ static void put_header(const weight_entry *tensors, size_t count, const weight_m
     strbuf_putc(out, ' ');
 }
 
-bool weights_serialize(const weight_entry *tensors, size_t count, const weight_metadata *metadata,
-                       size_t metadata_count, strbuf *out, strbuf *error) {
+// The header, its length in front, into `head`; and all parts of the file, the header first: 1 + count of
+// them at most. Returns how many; 0: an error.
+static size_t list_parts(const weight_entry *tensors, size_t count, const weight_metadata *metadata,
+                         size_t metadata_count, strbuf *head, file_part *parts, strbuf *error) {
   if (!check_names(tensors, count, error))
-    return false;
-  put_header(tensors, count, metadata, metadata_count, out);
-  uint64_t header_bytes = out->len - 8;
+    return 0;
+  put_header(tensors, count, metadata, metadata_count, head);
+  uint64_t header_bytes = head->len - 8;
   if (header_bytes > WEIGHTS_MAX_HEADER) {
     strbuf_puts(error, "the vocabulary is too large for a safetensors header (100 MB)");
-    return false;
+    return 0;
   }
-  memcpy(out->data, &header_bytes, 8);
+  memcpy(head->data, &header_bytes, 8);
+  parts[0] = (file_part){head->data, head->len};
+  size_t n = 1;
   for (size_t pass = 0; pass < 2; pass++)
     for (size_t i = 0; i < count; i++)
       if (tensors[i].type == file_order[pass] && entry_bytes(&tensors[i]))
-        strbuf_add(out, tensors[i].data, entry_bytes(&tensors[i]));
-  return true;
+        parts[n++] = (file_part){tensors[i].data, entry_bytes(&tensors[i])};
+  return n;
+}
+
+bool weights_serialize(const weight_entry *tensors, size_t count, const weight_metadata *metadata,
+                       size_t metadata_count, strbuf *out, strbuf *error) {
+  file_part *parts = xcalloc(count + 1, sizeof *parts);
+  size_t n = list_parts(tensors, count, metadata, metadata_count, out, parts, error);
+  for (size_t k = 1; k < n; k++)
+    strbuf_add(out, parts[k].bytes, parts[k].n);
+  xfree(parts);
+  return n > 0;
 }
 
 bool weights_write(const char *path, const weight_entry *tensors, size_t count,
                    const weight_metadata *metadata, size_t metadata_count, strbuf *error) {
-  strbuf file = {0};
-  bool fine = weights_serialize(tensors, count, metadata, metadata_count, &file, error);
+  strbuf head = {0};
+  file_part *parts = xcalloc(count + 1, sizeof *parts);
+  size_t n = list_parts(tensors, count, metadata, metadata_count, &head, parts, error);
+  bool fine = n > 0;
   if (fine) {
-    int status = file_write_atomic(path, file.data, file.len);
+    int status = file_write_parts(path, parts, n);
     if (status < 0)
       strbuf_puts(error, strerror(-status));
     fine = status >= 0;
   }
-  strbuf_free(&file);
+  strbuf_free(&head);
+  xfree(parts);
   return fine;
 }
 
@@ -169,11 +186,22 @@ static double value_at(const weight_tensor *t, size_t i) {
   return (double)narrow;
 }
 
+// Parts that are there already are not written: fresh pages of zeros, as a table's slots have them where no
+// row was touched, stay without memory.
+static void copy_parts(char *to, const char *from, size_t bytes) {
+  enum { PART = 4096 };
+  for (size_t at = 0; at < bytes; at += PART) {
+    size_t n = bytes - at < PART ? bytes - at : PART;
+    if (memcmp(to + at, from + at, n))
+      memcpy(to + at, from + at, n);
+  }
+}
+
 bool weights_copy_f32(const weight_tensor *t, float *out) {
   if (t->type == WEIGHT_OTHER)
     return false;
-  if (t->type == WEIGHT_F32 && t->bytes)
-    memcpy(out, t->data, t->bytes);
+  if (t->type == WEIGHT_F32)
+    copy_parts((char *)out, (const char *)t->data, t->bytes);
   else
     for (size_t i = 0; i < t->count; i++)
       out[i] = (float)value_at(t, i);
@@ -183,8 +211,11 @@ bool weights_copy_f32(const weight_tensor *t, float *out) {
 bool weights_copy_f64(const weight_tensor *t, double *out) {
   if (t->type == WEIGHT_OTHER)
     return false;
-  for (size_t i = 0; i < t->count; i++)
-    out[i] = value_at(t, i);
+  if (t->type == WEIGHT_F64)
+    copy_parts((char *)out, (const char *)t->data, t->bytes);
+  else
+    for (size_t i = 0; i < t->count; i++)
+      out[i] = value_at(t, i);
   return true;
 }
 

@@ -106,6 +106,13 @@ static int write_fd(int fd, const char *bytes, size_t n) {
   return 0;
 }
 
+static int write_parts(int fd, const file_part *parts, size_t count) {
+  int status = 0;
+  for (size_t k = 0; k < count && status == 0; k++)
+    status = write_fd(fd, parts[k].bytes, parts[k].n);
+  return status;
+}
+
 // The permissions of the file that is replaced, or those a new file gets.
 static mode_t final_mode(const char *path) {
   struct stat info;
@@ -129,7 +136,7 @@ static void sync_folder_of(const char *path) {
   xfree(folder);
 }
 
-static int replace_file(const char *path, const char *bytes, size_t n) {
+static int replace_file(const char *path, const file_part *parts, size_t count) {
   strbuf name = {0};
   strbuf_printf(&name, "%s.XXXXXX", path);
   int fd = mkstemp(name.data);
@@ -138,7 +145,7 @@ static int replace_file(const char *path, const char *bytes, size_t n) {
     strbuf_free(&name);
     return -error;
   }
-  int status = write_fd(fd, bytes, n);
+  int status = write_parts(fd, parts, count);
   if (status == 0 && (fchmod(fd, final_mode(path)) != 0 || fsync(fd) != 0))
     status = -errno;
   if (close(fd) != 0 && status == 0)
@@ -154,21 +161,25 @@ static int replace_file(const char *path, const char *bytes, size_t n) {
 }
 
 int file_write_atomic(const char *path, const void *bytes, size_t n) {
+  return file_write_parts(path, &(file_part){bytes, n}, 1);
+}
+
+int file_write_parts(const char *path, const file_part *parts, size_t count) {
   if (strcmp(path, "-") == 0) {
     fflush(stdout);
-    return write_fd(STDOUT_FILENO, bytes, n);
+    return write_parts(STDOUT_FILENO, parts, count);
   }
   struct stat info;
   if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
       return -errno;
-    int status = write_fd(fd, bytes, n);
+    int status = write_parts(fd, parts, count);
     close(fd);
     return status;
   }
   char *target = realpath(path, NULL); // a symbolic link stays one: the file behind it is replaced
-  int status = replace_file(target ? target : path, bytes, n);
+  int status = replace_file(target ? target : path, parts, count);
   free(target);
   return status;
 }

@@ -22,5 +22,11 @@ int file_read_all(const char *path, char **out, size_t *out_bytes);
 // Writes through a temporary file in the same folder, syncs, renames: the old file stays whole on any error.
 // "-" writes to standard output. Returns 0 or a negative errno.
 int file_write_atomic(const char *path, const void *bytes, size_t n);
+// The same of several pieces, one behind another.
+typedef struct file_part {
+  const void *bytes;
+  size_t n;
+} file_part;
+int file_write_parts(const char *path, const file_part *parts, size_t count);
 
 #endif

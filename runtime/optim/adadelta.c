@@ -67,4 +67,5 @@ const optimizer_rule optimizer_adadelta = {
     .replay_f32 = replay_f32,
     .replay_f64 = replay_f64,
     .replays = replays,
+    .rests = true,
 };

@@ -25,6 +25,6 @@ extern const char *const adam_slot_names[];
 
 #define ADAM_RULE                                                                                            \
   .slot_names = adam_slot_names, .step_f32 = adam_step_f32, .step_f64 = adam_step_f64,                       \
-  .replay_f32 = adam_replay_f32, .replay_f64 = adam_replay_f64, .replays = adam_replays
+  .replay_f32 = adam_replay_f32, .replay_f64 = adam_replay_f64, .replays = adam_replays, .rests = true
 
 #endif

@@ -58,4 +58,5 @@ const optimizer_rule optimizer_adamax = {
     .replay_f32 = replay_f32,
     .replay_f64 = replay_f64,
     .replays = replays,
+    .rests = true,
 };

@@ -6,13 +6,15 @@
 #include "support/diag.h"
 #include "support/vec.h"
 
-enum { BLOCK_ELEMENTS = 16384 };
+enum { BLOCK_ELEMENTS = 16384, AT_REST = -1 };
 
 typedef struct param_state {
   char *values; // NULL where the parameter is not trained
   char *slots[OPTIMIZER_ALL_SLOTS];
   int64_t rows, width; // elements = rows * width
-  int64_t *current;    // [rows] last step applied; NULL: every step touches every element, or none has state
+  int64_t *current; // [rows] last step applied, or AT_REST; NULL: every step touches every element, or none
+                    // has state
+  bool may_rest;    // rows whose slots are all zero are AT_REST
   bool row_sparse;
   bool whole;          // the rule takes it as a whole
   bool *summed;        // [rows] rows with a gradient since the last update, where gradients are accumulated

@@ -57,4 +57,5 @@ const optimizer_rule optimizer_lion = {
     .replay_f32 = replay_f32,
     .replay_f64 = replay_f64,
     .replays = replays,
+    .rests = true,
 };

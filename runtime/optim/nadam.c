@@ -74,4 +74,5 @@ const optimizer_rule optimizer_nadam = {
     .replay_f32 = replay_f32,
     .replay_f64 = replay_f64,
     .replays = replays,
+    .rests = true,
 };

@@ -9,6 +9,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+// ---- rows at rest
+
+// Whether the missed steps of a row with zeros in all its slots would change nothing.
+static bool may_rest(const optimizer *o) {
+  int epsilon = args_index(o->rule->item.args, "epsilon");
+  return o->rule->rests && !o->one_by_one && (epsilon < 0 || (float)o->args[epsilon] > 0);
+}
+
+static bool is_zero(const char *bytes, size_t n) {
+  return n == 0 || (bytes[0] == 0 && !memcmp(bytes, bytes + 1, n - 1));
+}
+
+static void let_rest(const optimizer *o, const param_state *p, int64_t steps) {
+  size_t bytes = (size_t)p->width * o->real_bytes;
+  for (int64_t row = 0; row < p->rows; row++) {
+    bool rests = p->may_rest;
+    for (int k = 0; rests && k < OPTIMIZER_SLOTS; k++)
+      rests = !p->slots[k] || is_zero(p->slots[k] + (size_t)row * bytes, bytes);
+    p->current[row] = rests ? AT_REST : steps;
+  }
+}
+
 // ---- life
 
 static bool start_slots(optimizer *o, int64_t param) {
@@ -51,7 +73,12 @@ static bool start_param(optimizer *o, const struct nlm_abi_gradient *g, void *va
     if (!p->summed || !p->summed_ids)
       return false;
   }
-  return (!counts || p->current) && start_slots(o, g->param);
+  if ((counts && !p->current) || !start_slots(o, g->param))
+    return false;
+  p->may_rest = counts && may_rest(o);
+  for (int64_t row = 0; p->may_rest && row < p->rows; row++)
+    p->current[row] = AT_REST;
+  return true;
 }
 
 static double argument(const arg_spec *specs, const double *args, const char *name) {
@@ -268,7 +295,7 @@ static void apply_clipped(const optimizer *o, const param_state *p, int64_t elem
 // Brings one row up to `target`.
 static void catch_up(const optimizer *o, const param_state *p, int64_t row, int64_t target) {
   int64_t from = p->current[row], count = target - from, n = p->width;
-  if (count <= 0)
+  if (from == AT_REST || count <= 0)
     return;
   void *s[OPTIMIZER_ALL_SLOTS];
   void *w = p->values + (size_t)(row * n) * o->real_bytes;
@@ -456,7 +483,7 @@ void optimizer_restore(optimizer *o, int64_t steps) {
   o->last_growth = 0;
   o->previous_rate = o->learning_rate;
   for (int64_t k = 0; k < o->session->model->n_params; k++)
-    for (int64_t row = 0; o->states[k].current && row < o->states[k].rows; row++)
-      o->states[k].current[row] = steps;
+    if (o->states[k].current)
+      let_rest(o, &o->states[k], steps);
   optimizer_find_sums(o);
 }

@@ -121,4 +121,5 @@ const optimizer_rule optimizer_rmsprop = {
     .replay_f32 = replay_f32,
     .replay_f64 = replay_f64,
     .replays = replays,
+    .rests = true,
 };
