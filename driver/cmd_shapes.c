@@ -54,12 +54,13 @@ static bool all_given(const model *m, const int64_t *extents) {
   return given;
 }
 
-// Bytes of workspace of one program, laid out by the planner that sessions use; -1 for more than 64 bits
-// hold.
-static int64_t workspace_bytes(const schedule *s, dim_table *dims, const int64_t *extents, bool f64) {
-  memory_slot *slots = xcalloc(s->buffers.len + 1, sizeof *slots);
-  size_t n = 0;
+// Buffers of a program's workspace with their lifetimes; false where 64 bits do not hold their sizes. The
+// caller frees *slots.
+static bool list_slots(const schedule *s, dim_table *dims, const int64_t *extents, bool f64,
+                       memory_slot **slots, size_t *n) {
   bool fits = true;
+  *slots = xcalloc(s->buffers.len + 1, sizeof **slots);
+  *n = 0;
   for (size_t k = 0; k < s->buffers.len; k++) {
     const buffer *b = &s->buffers.data[k];
     if (b->place != PLACE_WORKSPACE)
@@ -67,11 +68,43 @@ static int64_t workspace_bytes(const schedule *s, dim_table *dims, const int64_t
     int64_t size = b->type == INT ? 4 : f64 ? 8 : 4;
     int64_t elements = dim_eval(dim_upper_bound(dims, b->elements), extents);
     fits = fits && elements <= INT64_MAX / 16;
-    slots[n++] = (memory_slot){.bytes = fits ? size * elements : 0, .first = b->first, .last = b->last};
+    (*slots)[(*n)++] = (memory_slot){.bytes = fits ? size * elements : 0, .first = b->first, .last = b->last};
   }
-  int64_t total = fits ? memory_plan(slots, n) : -1;
+  return fits;
+}
+
+// The kernel with which the forward pass ends: the last one that stores a loss.
+static int end_of_forward(const schedule *s) {
+  int end = -1;
+  for (size_t k = 0; k < s->buffers.len; k++) {
+    const buffer *b = &s->buffers.data[k];
+    for (size_t j = 0; j < s->program->roots.len; j++)
+      if (s->program->roots.data[j].role == ROOT_LOSS && s->program->roots.data[j].value == b->value &&
+          b->first > end)
+        end = b->first;
+  }
+  return end;
+}
+
+static int64_t saved_bytes(const schedule *s, const memory_slot *slots, size_t n) {
+  int end = end_of_forward(s);
+  int64_t sum = 0;
+  for (size_t k = 0; k < n; k++)
+    if (slots[k].first >= 0 && slots[k].first <= end && slots[k].last > end)
+      sum = sum > INT64_MAX - slots[k].bytes ? INT64_MAX : sum + slots[k].bytes;
+  return sum;
+}
+
+// As the planner lays it out that sessions use; -1 for more than 64 bits hold.
+static void measure_workspace(const schedule *s, dim_table *dims, const int64_t *extents, bool f64,
+                              report_options *how) {
+  memory_slot *slots;
+  size_t n;
+  bool fits = list_slots(s, dims, extents, f64, &slots, &n);
+  how->workspace[s->program->kind] = fits ? memory_plan(slots, n) : -1;
+  if (s->program->kind == PROGRAM_GRAD)
+    how->saved = fits ? saved_bytes(s, slots, n) : -1;
   free(slots);
-  return total;
 }
 
 // The symbols of run-time counts come after the given ones; bounds have none of them.
@@ -82,7 +115,7 @@ static void measure_workspaces(const loaded *l, const options *o, const int64_t 
   quiet.dump_before = quiet.dump_after = quiet.stop_after = NULL;
   compile_programs(&c, l, &quiet, o->training, false);
   for (int k = 0; k < c.n_programs; k++)
-    how->workspace[c.programs[k]->kind] = workspace_bytes(c.schedules[k], l->unit->dims, extents, o->f64);
+    measure_workspace(c.schedules[k], l->unit->dims, extents, o->f64, how);
   how->n_workspaces = c.n_programs;
   compile_free(&c);
 }

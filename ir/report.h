@@ -17,6 +17,9 @@ typedef struct report_options {
   // Bytes of workspace by program kind, the first n_workspaces of them; -1: more than 64 bits hold.
   int64_t workspace[3];
   int n_workspaces;
+  // With the workspace of training: bytes of it that the forward pass writes and the backward pass reads; -1
+  // as above.
+  int64_t saved;
 } report_options;
 
 // Named dimensions of the model, in the order in which layers first show them. Returns how many; `list` may

@@ -142,5 +142,8 @@ void report_put_json(const report *r, strbuf *out) {
   for (int k = 0; k < r->o->n_workspaces; k++)
     strbuf_printf(out, "%s\"%s\": %lld", k ? ", " : ",\n \"workspace_bytes\": {", report_workspace_name(k),
                   (long long)r->o->workspace[k]);
-  strbuf_puts(out, r->o->n_workspaces ? "}}\n" : "}\n");
+  if (r->o->n_workspaces > PROGRAM_GRAD)
+    strbuf_printf(out, "}, \"saved_bytes\": %lld}\n", (long long)r->o->saved);
+  else
+    strbuf_puts(out, r->o->n_workspaces ? "}}\n" : "}\n");
 }

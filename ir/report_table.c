@@ -120,6 +120,12 @@ static void put_total(const report *r, const char *what, int64_t params, strbuf 
   strbuf_puts(out, ")\n");
 }
 
+static void put_bytes(int64_t bytes, strbuf *out) {
+  if (bytes >= 0)
+    report_put_count(bytes, out);
+  strbuf_puts(out, bytes < 0 ? "more than 64 bits hold\n" : " bytes\n");
+}
+
 static void put_totals(const report *r, strbuf *out) {
   put_total(r, "Total", r->params, out);
   put_total(r, "Trainable", r->trainable, out);
@@ -134,12 +140,11 @@ static void put_totals(const report *r, strbuf *out) {
   strbuf_putc(out, '\n');
   for (int k = 0; k < r->o->n_workspaces; k++) {
     strbuf_printf(out, "Workspace for %s: ", report_workspace_name(k));
-    if (r->o->workspace[k] < 0) {
-      strbuf_puts(out, "more than 64 bits hold\n");
-      continue;
-    }
-    report_put_count(r->o->workspace[k], out);
-    strbuf_puts(out, " bytes\n");
+    put_bytes(r->o->workspace[k], out);
+  }
+  if (r->o->n_workspaces > PROGRAM_GRAD) {
+    strbuf_puts(out, "Kept for the backward pass: ");
+    put_bytes(r->o->saved, out);
   }
 }
 

@@ -76,6 +76,7 @@ says out '(2, 10, 4)'
 says out 'FLOP of a training step'
 says out 'Workspace for prediction: '
 says out 'Workspace for training: '
+says out 'Kept for the backward pass: '
 expect 0 shapes small.nlm --dim batch=2
 says err 'also need --dim time=N'
 expect 0 shapes imdb.nlm --dim batch=32 --dim time=600
