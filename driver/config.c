@@ -213,7 +213,8 @@ static void put_output(const model *m, size_t k, strbuf *out) {
     strbuf_printf(out, ", \"units\": %lld", (long long)units);
   else
     strbuf_puts(out, ", \"units\": null");
-  strbuf_printf(out, ", \"sequence\": %s", numbers->shape.rank > 2 ? "true" : "false");
+  strbuf_printf(out, ", \"sequence\": %s",
+                numbers->shape.rank > 2 && !(loss && loss->expects == EXPECTS_LABELS) ? "true" : "false");
   strbuf_printf(out, ", \"decided\": %s, \"loss\": ", decided ? "true" : "false");
   put_text_or_null(out, loss ? loss->name : NULL);
   strbuf_printf(out, ", \"target\": \"%s\", \"loss_weight\": ",

@@ -9,13 +9,15 @@
 typedef enum { TARGET_LIKE_OUTPUT, TARGET_CLASS_IDS } target_form;
 
 // What the loss takes an output's last axis for; the check of train blocks follows from it.
-// PATHS: the result of a layer whose own loss it is (layer_def.loss).
+// PATHS: the result of a layer whose own loss it is (layer_def.loss). LABELS: logits of a sequence, whose
+// targets are rows of class numbers of a length of their own, filled up with 0.
 typedef enum {
   EXPECTS_NUMBERS,
   EXPECTS_NONNEGATIVE,
   EXPECTS_YES_OR_NO,
   EXPECTS_CLASSES,
-  EXPECTS_PATHS
+  EXPECTS_PATHS,
+  EXPECTS_LABELS
 } loss_expectation;
 
 typedef struct loss_def {
@@ -29,8 +31,9 @@ typedef struct loss_def {
   // Loss of each row: `predicted` rows [R, F] (or [R] when the output has no feature axis), target rows alike
   // (INT [R], already checked to be classes, for CLASS_IDS) -> [R]. `logits` NULL unless kind tells.
   node *(*build)(graph *g, value *const *args, node *predicted, logits_kind kind, node *logits, node *target);
-  // EXPECTS_PATHS, in place of build: loss of each example [B] from scores of C classes in valid rows [V, C]
-  // and target classes INT [V] (checked) in the same order; `app` made the output.
+  // EXPECTS_PATHS and EXPECTS_LABELS, in place of build: loss of each example [B] from scores of C classes in
+  // valid rows [V, C] and target classes INT (checked), [V] in the same order or, of labels, [B, L]; `app`
+  // made the output.
   node *(*build_examples)(lowering *lw, const application *app, lowered scores, node *target);
 } loss_def;
 

@@ -30,6 +30,15 @@ static lowered counted_rows(lowering *lw, const tensor *t) {
   return rows;
 }
 
+// Logits at the valid steps in scan order, where the output has some, else its value.
+static lowered scan_rows(lowering *lw, const tensor *t) {
+  lowered v = lower_value(lw, t);
+  if (v.logits_kind == LOGITS_SOFTMAX && v.logits)
+    v.data = v.logits;
+  node *pack = v.layout == LAYOUT_DENSE ? lower_pack(lw, t) : v.pack;
+  return lowered_row_value(lower_to_pack(lw, v, pack, LAYOUT_TM), LAYOUT_TM, pack, FILL_UNIFORM, NULL);
+}
+
 // Rows of the target tensor that stand beside the rows of v. Targets need no gradient: no opposite gather.
 static node *target_rows(graph *g, lowered v, node *target, node *numbers) {
   if (v.layout == LAYOUT_DENSE)
@@ -82,7 +91,10 @@ static node *make_target(lowering *lw, lowered v, int output, int64_t classes, c
   int index = loss_input(lw, output, false);
   const program_input *p = &lw->program->inputs->list.data[index];
   bool ids = p->role == INPUT_TARGET_INT;
-  node *numbers = lower_row_numbers(lw, v);
+  bool labels = lw->model->training->losses[output]->expects == EXPECTS_LABELS;
+  node *numbers = labels ? NULL : lower_row_numbers(lw, v);
+  if (labels)
+    return g_check_ids(g, g_input(g, index, INT, p->shape), NULL, classes, index);
   node *target = target_rows(g, v, g_input(g, index, ids ? INT : REAL, p->shape), numbers);
   if (!ids)
     return merge_rows(g, target, 1);
@@ -116,9 +128,9 @@ static node *lower_loss(lowering *lw, int output) {
   const train_config *c = lw->model->training;
   const tensor *t = lw->model->outputs.data[output].value;
   const loss_def *loss = c->losses[output];
-  if (loss->build_examples)
+  if (loss->expects == EXPECTS_PATHS)
     t = t->source->scores;
-  lowered v = counted_rows(lw, t);
+  lowered v = loss->expects == EXPECTS_LABELS ? scan_rows(lw, t) : counted_rows(lw, t);
   int64_t classes = 0;
   if (loss->target == TARGET_CLASS_IDS && !dim_is_const(t->shape.d[t->shape.rank - 1], &classes))
     ICE("class ids for an output whose number of classes is not fixed");

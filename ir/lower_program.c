@@ -81,6 +81,8 @@ static void add_target(program_inputs *list, const model *m, int output) {
   if (loss->target == TARGET_CLASS_IDS) {
     p.role = INPUT_TARGET_INT;
     p.shape.rank -= m->outputs.data[output].value->type == TENSOR_REAL;
+    if (loss->expects == EXPECTS_LABELS)
+      p.shape.d[1] = dim_const(m->unit->dims, m->training->loss_args[output][0]->integer);
   }
   vec_push(&list->list, p);
 }
@@ -94,6 +96,8 @@ static void add_weight(program_inputs *list, const model *m, int output) {
                      .model_output = output};
   if (p.shape.rank > 1)
     p.shape.rank--;
+  if (m->training->losses[output]->expects == EXPECTS_LABELS)
+    p.shape.rank = 1;
   vec_push(&list->list, p);
 }
 

@@ -114,6 +114,22 @@ static bool fits_classes(const fit *f) {
   return true;
 }
 
+static bool fits_labels(const fit *f) {
+  if (f->out->value->shape.rank != 3) {
+    diag_help(misfit(f, "it needs (batch, time, classes)"),
+              "return_sequences = true keeps the steps of a recurrence");
+    return false;
+  }
+  if (f->units < 2) {
+    misfit(f,
+           f->units ? "class 0 is the blank, and there is no other" : "its number of classes is not fixed");
+    return false;
+  }
+  if (f->activation && !activation_is(f, "linear") && !activation_is(f, "softmax"))
+    doubtful(f, "logits");
+  return true;
+}
+
 // A layer and a loss that belong together, and one of them is missing.
 static bool fits_layer(const fit *f) {
   const tensor *t = f->out->value;
@@ -150,6 +166,8 @@ static bool fits_real(const fit *f) {
     return fits_binary(f);
   case EXPECTS_CLASSES:
     return fits_classes(f);
+  case EXPECTS_LABELS:
+    return fits_labels(f);
   case EXPECTS_NUMBERS:
   case EXPECTS_NONNEGATIVE:
   case EXPECTS_PATHS:

@@ -61,7 +61,7 @@ static bool bind_output(const model *m, train_config *c, size_t output, const va
                c->losses[output] ? c->losses[output]->name : "", c->losses[output] ? " " : "");
     return false;
   }
-  if (c->losses[output]->expects == EXPECTS_PATHS) {
+  if (c->losses[output]->build_examples) {
     diag_error(d, v->at, "class_weight for output '%s', whose loss %s is one of whole paths, not of classes",
                o->name, c->losses[output]->name);
     return false;
@@ -98,8 +98,8 @@ bool bind_class_weights(const model *m, train_config *c, const value *v) {
   v = held(v);
   if (!is_by_output(m, v)) {
     for (size_t k = 0; k < m->outputs.len && v->kind != VALUE_NONE; k++)
-      if (m->outputs.len == 1 || (c->losses[k] && c->losses[k]->expects != EXPECTS_NUMBERS &&
-                                  c->losses[k]->expects != EXPECTS_PATHS))
+      if (m->outputs.len == 1 ||
+          (c->losses[k] && c->losses[k]->expects != EXPECTS_NUMBERS && !c->losses[k]->build_examples))
         fine = bind_output(m, c, k, v) && fine;
     return fine;
   }

@@ -53,6 +53,8 @@ static bool make_metric(const loaded_model *m, size_t output, const config_call 
     reason = "its weights are those of whole examples; name it in metrics";
   if (!reason && def->whole_rows_only && o->metric_weighted[call - o->metrics])
     reason = "it counts whole entities, which have no weights; name it in metrics";
+  if (!reason && o->loss && !strcmp(o->loss, "ctc"))
+    reason = "its targets are rows of labels, which belong to no steps";
   if (!reason && o->target < 0)
     reason = "the output has no loss, so it has no target either";
   if (reason) {

@@ -3,7 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool output_has_label_rows(const model_output *o) {
+  return o->loss && !strcmp(o->loss, "ctc");
+}
+
 bool output_has_classes(const model_output *o) {
+  if (output_has_label_rows(o))
+    return false;
   if (o->class_ids)
     return true;
   if (!o->loss)
@@ -33,7 +39,7 @@ static void fill_numbers(const loaded_model *m, const model_output *o, data_fiel
   f->rank = (size_t)t->rank - 1;
   for (int64_t k = 1; k < t->rank; k++) {
     const struct nlm_abi_expr *e = &m->abi->exprs[t->dims[k]];
-    f->extents[k - 1] = e->op == NLM_EXPR_CONST ? e->a : -1;
+    f->extents[k - 1] = e->op == NLM_EXPR_CONST && !output_has_label_rows(o) ? e->a : -1;
   }
 }
 

@@ -18,6 +18,8 @@ typedef struct model_schema {
 
 model_schema schema_new(const loaded_model *m, schema_use use);
 void schema_free(model_schema *s);
+// Whether its targets are rows of class numbers of a length of their own (ctc).
+bool output_has_label_rows(const model_output *o);
 // Whether labels of this output are names that become class numbers.
 bool output_has_classes(const model_output *o);
 // The most classes it can tell apart: 2 for one unit.

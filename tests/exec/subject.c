@@ -228,11 +228,24 @@ static void visit_paths(walk *w, const loss_def *loss) {
   }
 }
 
+static void visit_labels(walk *w, const loss_def *loss) {
+  static const char *const forms[] = {
+      "model tiny {\n  input x: float[time, 3]\n  output y = x -> Dense(3)\n}\n",
+      "model tiny {\n  input words: int[time]\n  output y = words -> Embedding(7, 3, mask_zero = true)\n"
+      "    -> GRU(2, return_sequences = true) -> Dense(4, activation = softmax)\n}\n"};
+  for (size_t k = 0; k < sizeof forms / sizeof *forms; k++) {
+    char title[96], train[96];
+    snprintf(title, sizeof title, "%s, form %zu", loss->name, k + 1);
+    snprintf(train, sizeof train, "loss = %s()", loss->class_name);
+    visit(w, title, forms[k], train);
+  }
+}
+
 static void visit_losses(walk *w) {
   for (size_t i = 0; loss_table[i]; i++) {
     const loss_def *loss = loss_table[i];
-    if (loss->expects == EXPECTS_PATHS) {
-      visit_paths(w, loss);
+    if (loss->build_examples) {
+      (loss->expects == EXPECTS_LABELS ? visit_labels : visit_paths)(w, loss);
       continue;
     }
     const char *usual = loss->expects == EXPECTS_NUMBERS       ? "tanh"

@@ -3,8 +3,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cases import ROWS, case, dense_shapes, ids_of, table_shape
-from keras_rules import dense, softmax
+from cases import ROWS, case, dense_shapes, ids_of, recurrence_shapes, table_shape
+from keras_rules import dense, recur, softmax
 
 WORDS, TIME, WIDTH = 12, 7, 5
 
@@ -199,7 +199,48 @@ def masked_together_case():
          loss_functions={n: rule[4] for n, rule in used.items()}, loss_weights={"mape": 0.01})
 
 
+LABELS = 3
+
+
+def label_rows(rng, shape):
+    """Rows of 0 to LABELS labels, repeats among them (which need a blank between)."""
+    rows = np.zeros((shape[0], LABELS), dtype=np.int64)
+    for row in rows:
+        n = rng.integers(0, LABELS + 1)
+        row[:n] = rng.integers(1, shape[-1], n)
+    rows[1] = [2, 2, 1]
+    return rows
+
+
+def ctc_cases():
+    """Without and with a mask (rows without a valid step, and with too few of them for their labels), from logits and
+    from a softmax, with weights of rows."""
+    def logits(p, x):
+        return {"y": (dense(p, "dense", x["x"]), None)}
+
+    case("loss_ctc", source="""
+  input x: float[time, 4]
+  output y = x -> Dense(4)""", shapes=dense_shapes("dense", 4, 4), inputs={"x": floats_of(6, 4)}, forward=logits,
+         losses={"y": f"CTC(max_labels = {LABELS})"}, targets={"y": label_rows},
+         sample_weights={"y": lambda rng: rng.uniform(0, 2, ROWS).astype(np.float32)})
+
+    def masked(p, x):
+        ids = x["words"]
+        h = recur("GRU", p, "gru", p["embedding/embeddings"][ids], ids != 0, sequences=True)
+        return {"tags": (dense(p, "dense", h), ids != 0)}
+
+    case("loss_ctc_masked", source=f"""
+  input words: int[time]
+  output tags = words -> Embedding({WORDS}, {WIDTH}, mask_zero = true)
+    -> GRU(4, return_sequences = true) -> Dense(5)""",
+         shapes={**table_shape("embedding", WORDS, WIDTH), **recurrence_shapes("GRU", "gru", WIDTH, 4, {}),
+                 **dense_shapes("dense", 4, 5)},
+         inputs={"words": lambda rng: ids_of(rng, TIME, WORDS, True)}, forward=masked, losses={"tags": "ctc"},
+         targets={"tags": label_rows})
+
+
 def all_loss_cases():
+    ctc_cases()
     plain_cases()
     masked_cases()
     masked_together_case()

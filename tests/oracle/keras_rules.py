@@ -140,8 +140,25 @@ def masked_mean(values, mask):
     return (values * weight).sum() / weight.sum().clamp(min=1)
 
 
+def ctc(logits, labels, mask):
+    """Of each row (B,), by PyTorch's own function: valid steps close up; labels are filled up with 0, the blank. A row
+    that has no alignment counts 0."""
+    steps = torch.full((logits.shape[0],), logits.shape[1])
+    if mask is not None:
+        steps = mask.sum(dim=1)
+        order = torch.argsort((~mask).to(torch.int64), dim=1, stable=True)
+        logits = logits.gather(1, order.unsqueeze(-1).expand_as(logits))
+    log_p = torch.log_softmax(logits, dim=-1).transpose(0, 1)
+    values = torch.nn.functional.ctc_loss(log_p, labels, steps, (labels != 0).sum(dim=1), blank=0, reduction="none",
+                                          zero_infinity=True)
+    return torch.where(steps > 0, values, torch.zeros_like(values))  # PyTorch 1.13 takes a step that is not there
+
+
 def loss_value(name, prediction, target, mask, weights=None):
     """Weights multiply the terms; the number that the sum is divided by stays as it is."""
+    if name.lower().startswith("ctc"):
+        values = ctc(prediction, target, mask)
+        return (values if weights is None else values * weights.flatten()).mean()
     if name == "crf_nll":
         assert weights is None
         return chain_rules.nll(prediction, target, mask)

@@ -118,6 +118,8 @@ def balanced(classes):
 
 def has_accuracy(case):
     """For one output whose targets are classes; not for several independent flags per row."""
+    if any(loss.lower().startswith("ctc") for loss in case.losses.values()):
+        return False
     return len(case.losses) == 1 and not case.loss_functions and "mse" not in case.losses.values() and case.name != "loss_binary"
 
 
