@@ -235,7 +235,7 @@ def ctc_cases():
     -> GRU(4, return_sequences = true) -> Dense(5)""",
          shapes={**table_shape("embedding", WORDS, WIDTH), **recurrence_shapes("GRU", "gru", WIDTH, 4, {}),
                  **dense_shapes("dense", 4, 5)},
-         inputs={"words": lambda rng: ids_of(rng, TIME, WORDS, True)}, forward=masked, losses={"tags": "ctc"},
+         inputs={"words": lambda rng: ids_of(rng, TIME, WORDS, True)}, forward=masked, losses={"tags": f"CTC(max_labels = {LABELS})"},
          targets={"tags": label_rows})
 
 
