@@ -164,12 +164,29 @@ static bool is_refused(const char *const *paths, size_t n, const options *o, con
   return false;
 }
 
+static bool has_folder(const char *result) {
+  const char *slash = result ? strrchr(result, '/') : NULL;
+  struct stat st;
+  if (!slash || slash == result)
+    return true;
+  strbuf folder = {0};
+  strbuf_printf(&folder, "%.*s", (int)(slash - result), result);
+  bool missing = stat(strbuf_text(&folder), &st) != 0, fine = !missing && S_ISDIR(st.st_mode);
+  if (!fine)
+    fprintf(stderr, "nlmc: cannot write %s: %s %s\n", result, strbuf_text(&folder),
+            missing ? "does not exist" : "is no folder");
+  strbuf_free(&folder);
+  return fine;
+}
+
 int refuse_overwriting_of(const char *const *paths, size_t n, const options *o, const char *const *results,
                           size_t n_results) {
   for (size_t k = 0; k <= n_results; k++) {
     const char *result = k < n_results ? results[k] : o->depfile;
     if (is_refused(paths, n, o, result))
       return EXIT_WRONG_USAGE;
+    if (!has_folder(result))
+      return EXIT_WRONG_INPUT;
     for (size_t j = 0; j < k; j++)
       if (is_same_file(results[j], result)) {
         fprintf(stderr, "nlmc: %s would be two results at once; name another file with %s\n", result,

@@ -228,6 +228,8 @@ static void open_split(check *k, split *s) {
   }
   data_tensors_free(&inputs);
   data_tensors_free(&targets);
+  for (size_t j = 0; s->data && j < s->data->outputs_count; j++)
+    data_check_classes(&k->m->outputs[s->schema.outputs[j]], s->data, &s->data->outputs[j], &problems);
   s->problems = problems.count;
   strbuf text = {0};
   data_problems_print(&problems, &text);

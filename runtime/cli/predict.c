@@ -46,7 +46,8 @@ static bool parse(predict_options *o, int argc, char **argv, const struct nlm_ab
        .kind = OPTION_TEXTS,
        .to = &o->inputs,
        .placeholder = "FILE",
-       .help = "a text a line, or JSON lines with the inputs by name; IDX images; NAME=FILE.npy, or a .npz: "
+       .help = "a text a line, or JSON lines with the inputs by name; .conll and .conllu; IDX images; "
+               "NAME=FILE.npy, or a .npz: "
                "tensors"},
       {.name = "--weights",
        .kind = OPTION_TEXT,
@@ -193,9 +194,9 @@ static int run_stream(prediction_run *r, const char *path) {
   return code ? code : worst;
 }
 
-// Images of an IDX file; labels are not looked for.
-static int run_images(prediction_run *r, const char *path) {
-  data_options options = {.outputs_optional = true, .format = "idx"};
+// Images of an IDX file, sentences of a CoNLL file; labels are not looked at.
+static int run_file(prediction_run *r, const char *path, const char *format) {
+  data_options options = {.outputs_optional = true, .format = format};
   dataset *d = dataset_open(&path, 1, &r->schema.data, &options, &r->problems);
   int code = report_problems(r);
   r->failed = code != EXIT_DONE;
@@ -203,6 +204,19 @@ static int run_images(prediction_run *r, const char *path) {
     code = run_dataset(r, d);
   dataset_free(d);
   return code;
+}
+
+// By its name alone: a text a line may have columns too.
+static const char *column_format(const char *path) {
+  static const char *const endings[][2] = {
+      {".conllu", "conllu"}, {".conll", "conll"}, {".bio", "conll"}, {".iob", "conll"}, {".iob2", "conll"}};
+  size_t n = strlen(path), packed = n > 3 && !strcmp(path + n - 3, ".gz") ? 3 : 0;
+  for (size_t k = 0; k < sizeof endings / sizeof *endings; k++) {
+    size_t bytes = strlen(endings[k][0]);
+    if (n > bytes + packed && !strncmp(path + n - packed - bytes, endings[k][0], bytes))
+      return endings[k][1];
+  }
+  return NULL;
 }
 
 static bool names_input(const loaded_model *m, const char *word) {
@@ -252,9 +266,10 @@ static int run_all(prediction_run *r) {
   const predict_options *o = r->options;
   if (is_tensor_input(r))
     return run_tensors(r);
-  if (o->inputs.len)
-    return data_is_idx(o->inputs.data[0]) ? run_images(r, o->inputs.data[0])
-                                          : run_stream(r, o->inputs.data[0]);
+  if (o->inputs.len) {
+    const char *path = o->inputs.data[0], *format = data_is_idx(path) ? "idx" : column_format(path);
+    return format ? run_file(r, path, format) : run_stream(r, path);
+  }
   if (o->texts.len == 1 && !strcmp(o->texts.data[0], "-"))
     return run_stream(r, "-");
   return run_texts(r);

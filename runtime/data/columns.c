@@ -67,6 +67,25 @@ size_t dataset_class_names(const data_column *labels, size_t rows, text_view **o
   return names.len;
 }
 
+const text_view *dataset_class_beyond(const data_column *labels, size_t rows, size_t limit, size_t *row) {
+  token_table seen;
+  token_table_init(&seen, 0);
+  const text_view *beyond = NULL;
+  size_t count = 0;
+  for (size_t r = 0; labels->texts && r < rows && !beyond; r++)
+    for (uint64_t i = first_item(labels, r); i < first_item(labels, r + 1) && !beyond; i++) {
+      text_view label = labels->texts[i];
+      bool added;
+      touched_label(labels, i);
+      token_table_add(&seen, label.data, label.bytes, token_hash(label.data, label.bytes), &added);
+      count += added;
+      *row = r;
+      beyond = count > limit ? &labels->texts[i] : NULL;
+    }
+  token_table_free(&seen);
+  return beyond;
+}
+
 size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *names, size_t names_count,
                             data_problems *problems) {
   if (!labels->texts)

@@ -121,7 +121,8 @@ dataset *dataset_from_tensors(const data_tensor *inputs, size_t inputs_count, co
 // Weights of rows, (N,), or of the steps of a sequence, (N, T), from .npy files: `name` is an output, or NULL
 // for all of them (the column is then called "sample_weight"). Replaces none that are there; numbers below 0,
 // NaN and unequal row counts are problems.
-void dataset_add_weights(dataset *d, const data_tensor *files, size_t count, data_problems *problems);
+void dataset_add_weights(dataset *d, const data_tensor *files, size_t count, bool single,
+                         data_problems *problems);
 // The weights for an output; NULL: it has none.
 const data_column *dataset_weights(const dataset *d, const char *output);
 
@@ -134,6 +135,8 @@ size_t dataset_split_point(size_t rows, double fraction);
 // sorted by bytes, or by value if all of them are plain non-negative integers. Views into the dataset; *out
 // is malloc'ed, the caller frees it.
 size_t dataset_class_names(const data_column *labels, size_t rows, text_view **out);
+// The label of the first row that brings more than `limit` different ones, and its row; NULL: none does.
+const text_view *dataset_class_beyond(const data_column *labels, size_t rows, size_t limit, size_t *row);
 // Turns labels into class numbers (index into `names`). A label that is not among them is a problem with its
 // file and line; returns how many there were (the column is bound all the same, with -1 there).
 size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *names, size_t names_count,

@@ -234,7 +234,7 @@ static bool weights_fit(const dataset *d, const data_tensor *t, const npy_array 
   return false;
 }
 
-static void read_weights(dataset *d, const data_tensor *t, const npy_array *a, data_column *c,
+static void read_weights(dataset *d, const data_tensor *t, const npy_array *a, bool single, data_column *c,
                          data_problems *problems) {
   if (!weights_fit(d, t, a, problems))
     return;
@@ -245,7 +245,7 @@ static void read_weights(dataset *d, const data_tensor *t, const npy_array *a, d
                      .rank = a->rank - 1,
                      .items_per_row = d->rows ? a->count / d->rows : 0};
   c->extents[0] = a->rank > 1 ? a->shape[1] : 0;
-  c->present = convert(a, false, false, c, &error);
+  c->present = convert(a, false, single, c, &error);
   if (!c->present)
     data_problem_add(problems, t->path, 0, "%s", strbuf_text(&error));
   for (size_t k = 0; c->present && k < a->count; k++) {
@@ -269,7 +269,8 @@ static void suggest_output(const dataset *d, const data_tensor *t, data_problems
   free(names);
 }
 
-void dataset_add_weights(dataset *d, const data_tensor *files, size_t count, data_problems *problems) {
+void dataset_add_weights(dataset *d, const data_tensor *files, size_t count, bool single,
+                         data_problems *problems) {
   for (size_t k = 0; k < count; k++) {
     const data_tensor *t = &files[k];
     const char *name = t->name ? t->name : "sample_weight";
@@ -287,7 +288,7 @@ void dataset_add_weights(dataset *d, const data_tensor *files, size_t count, dat
     else {
       d->weights = xrealloc(d->weights, (d->weights_count + 1) * sizeof *d->weights);
       d->weights[d->weights_count] = (data_column){0};
-      read_weights(d, t, &a, &d->weights[d->weights_count], problems);
+      read_weights(d, t, &a, single, &d->weights[d->weights_count], problems);
       if (d->weights[d->weights_count].name)
         d->weights_count++;
       npy_close(&a);

@@ -58,7 +58,7 @@ bool data_prepare(const loaded_model *m, const data_request *r, prepared_data *o
   if (out->data)
     check_lengths(m, out, &problems);
   if (out->data && r->weights.len)
-    dataset_add_weights(out->data, r->weights.data, r->weights.len, &problems);
+    dataset_add_weights(out->data, r->weights.data, r->weights.len, out->schema.data.single, &problems);
   if (out->data)
     row_weights_check(m, out->data, &problems);
   if (report(&problems, messages) && out->data)
@@ -87,24 +87,40 @@ static void list_names(strbuf *out, const text_view *names, size_t count) {
     strbuf_printf(out, ", ... (%zu more)", count - SHOWN);
 }
 
+bool data_check_classes(const model_output *o, const dataset *d, const data_column *labels,
+                        data_problems *problems) {
+  size_t row, limit = (size_t)output_class_limit(o);
+  const text_view *extra = is_unbound(labels) ? dataset_class_beyond(labels, d->rows, limit, &row) : NULL;
+  if (!extra || output_class_limit(o) < 1)
+    return true;
+  text_view *names;
+  size_t count = dataset_class_names(labels, d->rows, &names);
+  strbuf list = {0};
+  list_names(&list, names, count);
+  data_problem_add(
+      problems, d->row_file ? d->row_file[row] : NULL, d->row_line ? d->row_line[row] : 0,
+      "output '%s' tells %zu classes apart (units: %lld), the data has %zu: %s; '%.*s' is one too many",
+      o->name, limit, (long long)o->units, count, strbuf_text(&list), (int)extra->bytes, extra->data);
+  strbuf_free(&list);
+  free(names);
+  return false;
+}
+
 static bool learn_classes(model_output *o, const dataset *d, const data_column *labels, strbuf *messages) {
+  data_problems problems = {0};
+  if (!data_check_classes(o, d, labels, &problems))
+    return report(&problems, messages);
   text_view *names;
   size_t count = dataset_class_names(labels, d->rows, &names);
   int64_t limit = output_class_limit(o);
-  bool fine = (int64_t)count <= limit && count > 1;
+  bool fine = count > 1;
   if (fine) {
     model_set_classes(o, names, count);
     if ((int64_t)count < limit)
       strbuf_printf(messages, "note: output '%s' has %lld units, the data %zu classes\n", o->name,
                     (long long)o->units, count);
-  } else if (count <= 1) {
-    strbuf_printf(messages, "error: every row has the same label for output '%s'\n", o->name);
   } else {
-    strbuf_printf(messages,
-                  "error: output '%s' tells %lld classes apart (units: %lld), the data has %zu: ", o->name,
-                  (long long)limit, (long long)o->units, count);
-    list_names(messages, names, count);
-    strbuf_puts(messages, "\n");
+    strbuf_printf(messages, "error: every row has the same label for output '%s'\n", o->name);
   }
   free(names);
   return fine;

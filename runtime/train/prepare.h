@@ -25,6 +25,10 @@ typedef struct prepared_data {
 bool data_prepare(const loaded_model *m, const data_request *r, prepared_data *out, strbuf *messages);
 void data_release(prepared_data *p);
 
+// More classes than an output has units are a problem, at the first row that has one too many. True: there
+// are not, or the labels are no names.
+bool data_check_classes(const model_output *o, const dataset *d, const data_column *labels,
+                        data_problems *problems);
 // Labels become class numbers. The model's class names serve where it has some; else, with `learn`, they are
 // taken from this data. False after messages: an unknown label, or more classes than units.
 bool data_bind_classes(loaded_model *m, prepared_data *p, bool learn, strbuf *messages);

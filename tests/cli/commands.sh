@@ -197,6 +197,10 @@ expect 0 build small.nlm -o linked
 exists linked
 [ -z "$(ls temporary)" ] || fail "temporary files are removed"
 [ -z "$(find . -name '*.tmp')" ] || fail "no temporary file stays beside a result"
+expect 1 build small.nlm -o absent/linked
+says err 'nlmc: cannot write absent/linked: absent does not exist'
+expect 1 emit asm small.nlm -o small.nlm/code.s
+says err 'nlmc: cannot write small.nlm/code.s: small.nlm is no folder'
 TMPDIR=$PWD/absent
 expect 1 build small.nlm -o unlinked
 says err 'cannot make a temporary file in'

@@ -88,6 +88,16 @@ run 0 predict --input words.jsonl
 prints "A B
 B"
 
+# Files of columns go by their names; labels are not looked at.
+printf 'zeka\tx\nmulo\ty\n\nda\tz\n' >columns.conll
+run 0 predict --input columns.conll
+prints "A B
+A"
+run 0 predict --input test.conllu --format json
+cp out columns
+run 0 predict --input test.jsonl --format json
+cmp -s columns out || fail "prediction from CoNLL-U differs from that of JSON lines"
+
 # Other sentences of a batch change nothing.
 sed 's/, "tags.*/}/' test.jsonl >inputs.jsonl
 run 0 predict --input inputs.jsonl --format json --batch-size 1
@@ -110,6 +120,12 @@ for line in "twice.conll: 3 rows, 0 problems" "twice.conll: 1 rows repeat an ear
   grep -qxF "$line" out || fail "check-data does not say: $line"
 done
 [ "$(grep -c ' repeat \| too$' out)" -eq 2 ] || fail "check-data finds duplicates that are none"
+printf 'no\tB\nda\tA\nda\tC\n' >three.conll
+run 1 check-data three.conll
+grep -qF "three.conll:1: error: output 'tags' tells 2 classes apart (units: 2), the data has 3: A, B, C; 'C' is one too many" out ||
+  fail "check-data does not tell of too many classes"
+run 1 train three.conll
+grep -qF "'C' is one too many" out || fail "train does not tell of too many classes"
 sed 's/"character")/"character", output_sequence_length = 4)/' tagger.nlm >cut.nlm
 "$nlmc" build cut.nlm -o cut >out 2>&1 || fail "nlmc build cut.nlm"
 ./cut check-data other.conll >out 2>&1

@@ -66,6 +66,15 @@ near "$(logged classes.log 0 val_loss)" 1.0397207708
 # mistakes
 expect 1 ./rows train plain.tsv --sample-weight none.npy
 says "none.npy"
+# numbers beyond the model's own: 1e300 in double
+rows=$(($(wc -l <plain.tsv) - 1))
+{
+  printf '\223NUMPY\001\000\166\000'
+  printf '%-117s\n' "{'descr': '<f8', 'fortran_order': False, 'shape': ($rows,), }"
+  for _ in $(seq "$rows"); do printf '\234\165\000\210\074\344\067\176'; done
+} >huge.npy
+expect 1 ./rows train plain.tsv --sample-weight huge.npy
+says "huge.npy: error: row 0 holds 1.0000000000000001e+300, which is too large for a 32-bit float"
 sed 's/0.5/-0.5/' rows.tsv >bad.tsv
 expect 1 ./rows train bad.tsv
 says "bad.tsv:4: error: 'sample_weight' is -0.5; weights must be 0 or more"
