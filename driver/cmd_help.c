@@ -128,7 +128,7 @@ static void put_entry(const char *name, const char *class_name, const char *doc,
 static bool help_registry(const registry_entry *entries, const char *name) {
   strbuf out = {0};
   for (; entries->name; entries++)
-    if (!name || !strcmp(entries->name, name) || (entries->class_name && !strcmp(entries->class_name, name)))
+    if (!name || names_it(entries->name, name) || (entries->class_name && !strcmp(entries->class_name, name)))
       put_entry(entries->name, entries->class_name, entries->doc, entries->args, &out);
   bool found = out.len > 0;
   show(&out);

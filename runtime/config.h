@@ -17,6 +17,8 @@ double config_number(const config_call *c, const char *name, double fallback);
 const char *config_text(const config_call *c, const char *name, const char *fallback);
 // Text k of an argument that is a list of texts; NULL behind its end, or where it is no list.
 const char *config_list_text(const config_call *c, const char *name, size_t k);
+// An argument that is a list of numbers: how many there are; the first `room` of them go into out.
+size_t config_list_numbers(const config_call *c, const char *name, double *out, size_t room);
 bool config_is_none(const config_call *c, const char *name);
 // An argument that is a call itself, with all its arguments; false where it is none.
 bool config_inner(const config_call *c, const char *name, config_call *out);

@@ -26,6 +26,13 @@ const char *config_list_text(const config_call *c, const char *name, size_t k) {
   return json_string_value(json_array_get(argument(c, name), k));
 }
 
+size_t config_list_numbers(const config_call *c, const char *name, double *out, size_t room) {
+  const json_t *list = argument(c, name);
+  for (size_t k = 0; k < json_array_size(list) && k < room; k++)
+    out[k] = json_number_value(json_array_get(list, k));
+  return json_array_size(list);
+}
+
 bool config_is_none(const config_call *c, const char *name) {
   return !argument(c, name);
 }

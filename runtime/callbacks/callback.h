@@ -27,6 +27,7 @@ typedef struct callback_host {
   bool failed;                // with `messages` saying why: training ends with an error
   bool keeps_best;            // the file of --save holds the best epoch: it is not written at the end
   bool has_schedule;          // the learning rate follows a schedule: it cannot be set
+  const config_call *backup;  // of BackupAndRestore: its file is written behind each epoch; NULL: none
   bool append_logs;           // an interrupted training goes on: log files are continued
   // +1 higher is better, -1 lower, 0 unknown.
   int (*direction)(void *self, const char *log);
@@ -52,12 +53,16 @@ typedef struct callback_def {
   registry_item item;
   // Checks arguments and sets the numbers; false after putting a reason into the host's messages.
   bool (*begin)(callback *c, callback_host *h);
+  void (*epoch_begin)(callback *c, callback_host *h, int64_t epoch);
   void (*batch_end)(callback *c, callback_host *h, int64_t batch, double loss); // mean loss so far
   void (*epoch_end)(callback *c, callback_host *h, int64_t epoch, train_logs *logs);
   void (*train_end)(callback *c, callback_host *h);
 } callback_def;
 
 const callback_def *callback_find(const char *name); // NULL if unknown
+
+// Where BackupAndRestore with these arguments keeps the state of training; malloc'ed.
+char *backup_path(const config_call *call);
 
 // Shared by the files of runtime/callbacks/.
 // Chooses monitor and direction from the arguments `monitor` and `mode`. Without validation data `val_x`

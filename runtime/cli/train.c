@@ -139,10 +139,43 @@ static void show(const train_run *r, strbuf *messages, bool failed) {
   strbuf_free(messages);
 }
 
+// Training goes on from this checkpoint.
+static bool take_checkpoint(train_run *r, char *path) {
+  const train_options *o = r->options;
+  uint64_t seed;
+  r->checkpoint = path;
+  r->has_weights = true;
+  if (!checkpoint_read_model(r->m, path, &seed, &r->error))
+    return false;
+  if (o->has_seed && seed != r->settings.seed) {
+    strbuf_printf(&r->error, "%s was made with --seed %llu", path, (unsigned long long)seed);
+    return false;
+  }
+  r->settings.seed = seed;
+  return true;
+}
+
+// The file of BackupAndRestore, if an interrupted training left one; malloc'ed.
+static char *left_backup(const train_run *r) {
+  const model_training *t = r->m->training;
+  for (size_t k = 0; k < t->callbacks_count; k++) {
+    char *path = strcmp(t->callbacks[k].name, "backup_and_restore") ? NULL : backup_path(&t->callbacks[k]);
+    if (path && !access(path, F_OK))
+      return path;
+    free(path);
+  }
+  return NULL;
+}
+
 // Weights and checkpoint first: vocabularies and class names come with them.
 static bool read_beginning(train_run *r) {
   const train_options *o = r->options;
-  uint64_t seed;
+  char *backup = left_backup(r);
+  if (backup) {
+    if (!o->quiet)
+      cli_say(r->m->abi, "an interrupted training goes on from %s", backup);
+    return take_checkpoint(r, backup);
+  }
   if (o->weights) {
     r->has_weights = true;
     return model_load_weights(r->m, o->weights, WEIGHTS_WRITABLE, &r->error) == NLM_OK;
@@ -156,16 +189,7 @@ static bool read_beginning(train_run *r) {
     free(path);
     return true;
   }
-  r->checkpoint = path;
-  r->has_weights = true;
-  if (!checkpoint_read_model(r->m, path, &seed, &r->error))
-    return false;
-  if (o->has_seed && seed != r->settings.seed) {
-    strbuf_printf(&r->error, "%s was made with --seed %llu", path, (unsigned long long)seed);
-    return false;
-  }
-  r->settings.seed = seed;
-  return true;
+  return take_checkpoint(r, path);
 }
 
 static bool read_data(train_run *r) {

@@ -58,6 +58,22 @@ static void report_no_number(trainer *t, int64_t epoch, size_t step) {
                 step + 1, (long long)epoch + 1);
 }
 
+static void begin_epoch(trainer *t, int64_t epoch) {
+  for (size_t k = 0; k < t->callbacks_count; k++)
+    if (t->callbacks[k].def->epoch_begin)
+      t->callbacks[k].def->epoch_begin(&t->callbacks[k], &t->host, epoch);
+  show_messages(t);
+}
+
+static bool write_backup(const trainer *t, int64_t epochs_done, strbuf *error) {
+  if (!t->host.backup)
+    return true;
+  char *path = backup_path(t->host.backup);
+  bool fine = checkpoint_write(t, path, epochs_done, error);
+  free(path);
+  return fine;
+}
+
 static bool train_epoch(trainer *t, int64_t epoch, strbuf *error) {
   size_t n = t->training.count, batch = (size_t)t->settings.batch_size, steps = (n + batch - 1) / batch;
   bool was_number = true;
@@ -105,10 +121,11 @@ static bool finish_epoch(trainer *t, int64_t epoch, strbuf *error) {
 
 static bool run_epochs(trainer *t, const char *checkpoint, int64_t *done, strbuf *error) {
   for (int64_t epoch = t->first_epoch; epoch < t->settings.epochs && !t->host.stop; epoch++) {
+    begin_epoch(t, epoch);
     if (!train_epoch(t, epoch, error) || !finish_epoch(t, epoch, error))
       return false;
     *done = epoch + 1;
-    if (!checkpoint_write(t, checkpoint, *done, error))
+    if (!checkpoint_write(t, checkpoint, *done, error) || !write_backup(t, *done, error))
       return false;
   }
   optimizer_finish(t->optimizer);
