@@ -1,6 +1,6 @@
 // Tables of word vectors.
 #include "runtime/npy.h"
-#include "runtime/train/transfer.h"
+#include "runtime/train/pretrained_table.h"
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,15 +22,7 @@ int64_t pretrained_param(const loaded_model *m, const char *layer) {
   return first;
 }
 
-typedef struct table {
-  loaded_model *m;
-  int64_t param, rows, width;
-  const vocabulary *words; // NULL: rows in the order of the file
-  const char *path;
-  strbuf *report;
-} table;
-
-static void set_number(const table *t, int64_t at, double number) {
+void pretrained_set_number(const pretrained_table *t, int64_t at, double number) {
   if (t->m->abi->real_bytes == 8)
     ((double *)t->m->params[t->param])[at] = number;
   else
@@ -42,7 +34,7 @@ static bool has_ending(const char *path, const char *ending) {
   return n >= e && !strcmp(path + n - e, ending);
 }
 
-static bool refuse_shape(const table *t, const int64_t *shape, size_t rank) {
+static bool refuse_shape(const pretrained_table *t, const int64_t *shape, size_t rank) {
   strbuf_printf(t->report, "%s: the table is [%lld, %lld], the file has [", t->path, (long long)t->rows,
                 (long long)t->width);
   for (size_t k = 0; k < rank; k++)
@@ -51,11 +43,11 @@ static bool refuse_shape(const table *t, const int64_t *shape, size_t rank) {
   return false;
 }
 
-static bool shape_fits(const table *t, const int64_t *shape, size_t rank) {
+static bool shape_fits(const pretrained_table *t, const int64_t *shape, size_t rank) {
   return rank == 2 && shape[0] == t->rows && shape[1] == t->width;
 }
 
-static bool load_npy(const table *t) {
+static bool load_npy(const pretrained_table *t) {
   npy_array a;
   strbuf error = {0};
   bool fine = npy_open(t->path, &a, &error);
@@ -74,7 +66,7 @@ static bool load_npy(const table *t) {
 }
 
 // The tensor of the table's own name, or the file's only one.
-static bool load_safetensors(const table *t) {
+static bool load_safetensors(const pretrained_table *t) {
   strbuf error = {0};
   weights_file *file = weights_open(t->path, &error);
   const weight_tensor *found = file ? weights_find(file, t->m->abi->params[t->param].name) : NULL;
@@ -113,19 +105,19 @@ static char *first_number(char *line, char *end, int64_t width) {
 }
 
 // word2vec's and fastText's first line: rows and numbers in each.
-static bool is_count_line(const char *line, long long *width) {
+static bool is_count_line(const char *line, long long *rows, long long *width) {
   char *end;
-  long long rows = strtoll(line, &end, 10);
-  if (end == line || *end != ' ' || rows < 0)
+  *rows = strtoll(line, &end, 10);
+  if (end == line || *end != ' ' || *rows < 0)
     return false;
   const char *second = end;
   *width = strtoll(second, &end, 10);
   return end != second && *width > 0 && end[strspn(end, " \r\n")] == 0;
 }
 
-static bool refuse_width(const table *t, long long width) {
-  strbuf_printf(t->report, "%s:1: its vectors have %lld numbers, those of the table %lld", t->path, width,
-                (long long)t->width);
+bool pretrained_refuse_width(const pretrained_table *t, const char *place, long long width) {
+  strbuf_printf(t->report, "%s%s: its vectors have %lld numbers, those of the table %lld", t->path, place,
+                width, (long long)t->width);
   return false;
 }
 
@@ -148,15 +140,16 @@ static long long count_numbers(const char *line, size_t n) {
 
 // Since a word may hold spaces, a file of wider vectors would read as one of strange words: the first line
 // tells.
-static bool check_width(const table *t, const char *line, size_t n, bool *is_heading) {
+static bool check_width(const pretrained_table *t, const char *line, size_t n, bool *is_heading,
+                        long long *promised) {
   long long width = 0;
-  *is_heading = is_count_line(line, &width);
+  *is_heading = is_count_line(line, promised, &width);
   if (!*is_heading)
     width = count_numbers(line, n);
-  return (*is_heading ? width == t->width : width <= t->width) || refuse_width(t, width);
+  return (*is_heading ? width == t->width : width <= t->width) || pretrained_refuse_width(t, ":1", width);
 }
 
-static bool read_numbers(const table *t, char *at, int64_t row, size_t line) {
+static bool read_numbers(const pretrained_table *t, char *at, int64_t row, size_t line) {
   for (int64_t k = 0; k < t->width; k++) {
     char *end;
     double number = strtod(at, &end);
@@ -164,21 +157,25 @@ static bool read_numbers(const table *t, char *at, int64_t row, size_t line) {
       strbuf_printf(t->report, "%s:%zu: '%.*s' is no number", t->path, line, (int)strcspn(at, " "), at);
       return false;
     }
-    set_number(t, row * t->width + k, number);
+    pretrained_set_number(t, row * t->width + k, number);
     at = end + strspn(end, " ");
   }
   return true;
 }
 
-// Row of the table that a word's numbers belong to; -1: none.
-static int64_t row_of_word(const table *t, const char *word, size_t bytes, int64_t seen) {
-  if (!t->words)
-    return seen < t->rows ? seen : -1;
-  int32_t id = vocabulary_find(t->words, word, bytes);
-  return id >= (int32_t)vocabulary_specials(t->words) && id < t->rows ? id : -1;
+int64_t pretrained_row_of_word(pretrained_table *t, const char *word, size_t bytes) {
+  int64_t row = t->seen++;
+  if (t->words) {
+    row = vocabulary_find(t->words, word, bytes);
+    row = row >= (int64_t)vocabulary_specials(t->words) ? row : -1;
+  }
+  if (row < 0 || row >= t->rows || t->filled[row])
+    return -1;
+  t->filled[row] = true;
+  return row;
 }
 
-static bool read_line(const table *t, char *line, size_t n, size_t number, bool *filled, int64_t *seen) {
+static bool read_line(pretrained_table *t, char *line, size_t n, size_t number) {
   while (n && (line[n - 1] == '\n' || line[n - 1] == '\r' || line[n - 1] == ' '))
     line[--n] = 0;
   if (n == 0)
@@ -192,14 +189,11 @@ static bool read_line(const table *t, char *line, size_t n, size_t number, bool 
   size_t word = (size_t)(numbers - line);
   while (word && line[word - 1] == ' ')
     word--;
-  int64_t row = row_of_word(t, line, word, (*seen)++);
-  if (row < 0 || filled[row])
-    return true;
-  filled[row] = true;
-  return read_numbers(t, numbers, row, number);
+  int64_t row = pretrained_row_of_word(t, line, word);
+  return row < 0 || read_numbers(t, numbers, row, number);
 }
 
-static void report_coverage(const table *t, const bool *filled) {
+static void report_coverage(const pretrained_table *t) {
   int64_t found = 0, all = t->rows;
   if (t->words) {
     int64_t specials = (int64_t)vocabulary_specials(t->words);
@@ -207,50 +201,67 @@ static void report_coverage(const table *t, const bool *filled) {
     all = all < t->rows - specials ? all : t->rows - specials;
   }
   for (int64_t k = 0; k < t->rows; k++)
-    found += filled[k];
+    found += t->filled[k];
   strbuf_printf(t->report, "%s: %lld of %lld %s (%.1f%%) from %s", t->m->abi->params[t->param].name,
                 (long long)found, (long long)all, t->words ? "words" : "rows",
                 all > 0 ? 100.0 * (double)found / (double)all : 0.0, t->path);
 }
 
-static bool load_text(const table *t) {
+// A file that holds fewer vectors than its first line says was cut off on its way.
+static bool check_promise(const pretrained_table *t, long long promised) {
+  if (t->seen >= promised)
+    return true;
+  strbuf_printf(t->report, "%s: its first line promises %lld vectors, it holds %lld", t->path, promised,
+                (long long)t->seen);
+  return false;
+}
+
+static bool load_text(pretrained_table *t) {
   FILE *f = fopen(t->path, "r");
   if (!f) {
     strbuf_printf(t->report, "%s: %s", t->path, strerror(errno));
     return false;
   }
-  memset(t->m->params[t->param], 0, model_param_bytes(t->m, t->param));
-  bool *filled = xcalloc((size_t)t->rows + 1, sizeof *filled), fine = true;
+  bool fine = true, has_heading = false;
   char *line = NULL;
   size_t room = 0, number = 0;
-  int64_t seen = 0;
+  long long promised = 0;
   for (ssize_t n; fine && (n = getline(&line, &room, f)) >= 0;) {
     bool is_heading = false;
-    fine = ++number > 1 || check_width(t, line, (size_t)n, &is_heading);
+    fine = ++number > 1 || check_width(t, line, (size_t)n, &is_heading, &promised);
+    has_heading = has_heading || is_heading;
     if (fine && !is_heading)
-      fine = read_line(t, line, (size_t)n, number, filled, &seen);
+      fine = read_line(t, line, (size_t)n, number);
   }
   if (fine && ferror(f)) {
     strbuf_printf(t->report, "%s: %s", t->path, strerror(errno));
     fine = false;
   }
-  if (fine)
-    report_coverage(t, filled);
   free(line);
-  free(filled);
   fclose(f);
+  return fine && (!has_heading || check_promise(t, promised));
+}
+
+static bool load_words(pretrained_table *t) {
+  t->filled = xcalloc((size_t)t->rows + 1, sizeof *t->filled);
+  memset(t->m->params[t->param], 0, model_param_bytes(t->m, t->param));
+  bool fine = pretrained_is_binary(t->path) ? pretrained_load_binary(t) : load_text(t);
+  if (fine)
+    report_coverage(t);
+  free(t->filled);
   return fine;
 }
 
 bool pretrained_load(loaded_model *m, int64_t param, const char *path, strbuf *report) {
   const struct nlm_abi_param *p = &m->abi->params[param];
-  table t = {.m = m, .param = param, .rows = p->rank ? p->dims[0] : 1, .path = path, .report = report};
+  pretrained_table t = {
+      .m = m, .param = param, .rows = p->rank ? p->dims[0] : 1, .path = path, .report = report};
   t.width = model_param_row(m, param);
   for (size_t k = 0; k < m->pipelines_count && p->vocabulary; k++)
     if (!strcmp(m->pipelines[k].layer, p->vocabulary))
       t.words = m->pipelines[k].words;
   if (!has_ending(path, ".npy") && !has_ending(path, ".safetensors"))
-    return load_text(&t);
+    return load_words(&t);
   bool fine = has_ending(path, ".npy") ? load_npy(&t) : load_safetensors(&t);
   if (fine)
     strbuf_printf(report, "%s: as it is from %s", p->name, path);
