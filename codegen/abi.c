@@ -126,6 +126,33 @@ static LLVMValueRef shape_table(tables *t, const shape *s, bool extents) {
 
 // ---- tables
 
+static bool has_dim(const shape *s, const dim *d) {
+  for (int k = 0; k < s->rank; k++)
+    if (s->d[k] == d)
+      return true;
+  return false;
+}
+
+// Models of one file share a table of dimensions.
+static bool is_of_model(const tables *t, const dim *d) {
+  const model *m = t->from->model;
+  const program_inputs *inputs = t->from->inputs;
+  for (size_t i = 0; i < m->tensors.len; i++)
+    if (has_dim(&m->tensors.data[i]->shape, d))
+      return true;
+  for (size_t i = 0; i < inputs->list.len; i++)
+    if (has_dim(&inputs->list.data[i].shape, d))
+      return true;
+  return false;
+}
+
+// A dimension of another model's counts for nobody: it is none that callers give.
+static const dim *bound_of(tables *t, const dim *d) {
+  if (d->bound)
+    return dim_upper_bound(t->from->dims, d);
+  return is_of_model(t, d) ? NULL : dim_const(t->from->dims, 1);
+}
+
 static LLVMValueRef dim_table_rows(tables *t) {
   int count = dim_symbol_count(t->from->dims);
   LLVMValueRef *rows = ARENA_ARRAY(t->mem, LLVMValueRef, count + 1);
@@ -133,7 +160,7 @@ static LLVMValueRef dim_table_rows(tables *t) {
     const dim *d = dim_symbol_at(t->from->dims, k);
     row r = row_begin(t->e, (abi_struct)STRUCT_OF(DIM));
     row_set(&r, "name", text(t->e, d->name));
-    row_set(&r, "bound", expr_value(t, d->bound ? dim_upper_bound(t->from->dims, d) : NULL));
+    row_set(&r, "bound", expr_value(t, bound_of(t, d)));
     rows[k] = row_end(t->e, &r);
   }
   return table(t->e, rows, (size_t)count);
