@@ -35,6 +35,7 @@ import cases_of_attention
 import cases_of_elements
 import cases_of_layers
 import cases_of_losses
+import cases_of_masks
 import cases_of_optimizers
 import cases_of_sequences
 import cases_of_steps
@@ -315,6 +316,7 @@ def main():
     cases_of_training.all_training_cases()
     cases_of_optimizers.all_optimizer_cases()
     cases_of_steps.all_step_cases()
+    cases_of_masks.all_mask_cases()
     wanted = sys.argv[1:] or sorted(CASES)
     manifest = HERE / "cases.json"
     known = {c["name"]: c for c in json.loads(manifest.read_text())["cases"]} if manifest.exists() else {}
