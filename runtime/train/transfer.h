@@ -12,9 +12,9 @@ bool transfer_from(loaded_model *m, const char *path, const char *const *only, s
                    strbuf *report);
 
 // Fills one table from a file (--pretrained): `.npy` and `.safetensors` as they are; else text, a line per
-// row: a word and its numbers (GloVe; a first line with the counts, as word2vec writes, is skipped), or a binary
-// file of word2vec or fastText, whose n-grams give vectors to words that the file does not hold. With a
-// vocabulary rows are matched by word, and words that are not in the file get zeros, as do padding and
+// row: a word and its numbers (GloVe; a first line with the counts, as word2vec writes, is skipped), or a
+// binary file of word2vec or fastText, whose n-grams give vectors to words that the file does not hold. With
+// a vocabulary rows are matched by word, and words that are not in the file get zeros, as do padding and
 // unknown; without one row i is the file's i-th row. The coverage goes to `report`; on failure the reason,
 // with file and line.
 bool pretrained_load(loaded_model *m, int64_t param, const char *path, strbuf *report);

@@ -140,7 +140,7 @@ static const rule sources[] = {
     {0, 'S', 'n', "PositionalEmbedding(60, 9, $n, mask_zero = $(true|false))($(a|b))"},
     {0, 'S', '3', "Masking()(f)"},
     {0, 'S', '3', "f"},
-    {0, 'C', '2', "c"},
+    {0, 'C', '4', "c"},
     {0, 'V', '4', "v"},
 };
 
@@ -264,7 +264,7 @@ void random_net(uint64_t seed, int statements, strbuf *out) {
                 "block Residual(units, act = gelu)(x) {\n  y = x -> Dense(units, activation = act)\n"
                 "  return LayerNormalization()(y + Dense(units)(y))\n}\n"
                 "model tiny {\n  input a: int[time]\n  input b: int[time]\n  input f: float[time, 3]\n"
-                "  input c: float[3, 2]\n  input v: float[4]\n"
+                "  input c: float[3, 4]\n  input v: float[4]\n"
                 "  shared = Embedding(9, 4, mask_zero = %s)\n",
                 below(&w, 2) ? "true" : "false");
   for (int k = 0; k < 1 + below(&w, 3); k++)
