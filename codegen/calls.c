@@ -24,8 +24,31 @@ static const kernel *current(const program_code *pc) {
   return &pc->s->kernels.data[pc->kernel];
 }
 
+static LLVMValueRef emit_remembering_kernel(program_code *pc, const kernel *k) {
+  emitter *e = pc->e;
+  node *ids = k->subject->in[0];
+  routine r;
+  LLVMValueRef made = routine_begin_kernel(&r, pc);
+  LLVMValueRef fresh = emit_stack(e, e->i64, 1, 8, "fresh");
+  LLVMValueRef arguments[] = {routine_frame(&r),
+                              memory_of(&r, ids).base,
+                              dim_value(&r, shape_elements(pc->dims, &ids->shape)),
+                              dim_value(&r, unique_bound(k->subject)),
+                              dim_value(&r, k->capacity),
+                              part_pointer(&r, k->subject, UNIQUE_VALUES),
+                              part_pointer(&r, k->subject, UNIQUE_INVERSE),
+                              kernel_scratch(&r, k),
+                              fresh};
+  store_run_time_dim(&r, unique_count(k->subject), runtime_call(&r, RUNTIME_remember, arguments, 9));
+  store_run_time_dim(&r, k->fresh, emit_load(e, e->i64, fresh, 8, NULL));
+  routine_end_kernel(&r, NULL);
+  return made;
+}
+
 LLVMValueRef emit_unique_kernel(program_code *pc) {
   const kernel *k = current(pc);
+  if (k->fresh)
+    return emit_remembering_kernel(pc, k);
   node *ids = k->subject->in[0];
   routine r;
   LLVMValueRef made = routine_begin_kernel(&r, pc);

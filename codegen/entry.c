@@ -11,7 +11,7 @@
 static const char *const kind_names[PROGRAM_KINDS] = {"infer", "evaluate", "grad", "probe"};
 
 // A kernel in the list that the entry function runs.
-enum { RUN_FUNCTION, RUN_TABLE, RUN_POSITION, RUN_FIELDS };
+enum { RUN_FUNCTION, RUN_TABLE, RUN_POSITION, RUN_ONCE, RUN_FIELDS };
 
 typedef struct run_list {
   program_code *pc;
@@ -107,10 +107,11 @@ static LLVMValueRef constant_global(emitter *e, LLVMValueRef held, const char *n
 }
 
 static LLVMTypeRef run_type(emitter *e) {
-  return LLVMStructTypeInContext(e->context, (LLVMTypeRef[]){e->ptr, e->ptr, e->i64}, RUN_FIELDS, 0);
+  return LLVMStructTypeInContext(e->context, (LLVMTypeRef[]){e->ptr, e->ptr, e->i64, e->i64}, RUN_FIELDS, 0);
 }
 
 static LLVMValueRef list_global(emitter *e, const run_list *l) {
+  const kernel *kernels = l->pc->s->kernels.data;
   size_t n = l->functions.len;
   LLVMValueRef *numbers = xcalloc(l->table.len + 1, sizeof *numbers), *runs = xcalloc(n + 1, sizeof *runs);
   for (size_t k = 0; k < l->table.len; k++)
@@ -122,7 +123,8 @@ static LLVMValueRef list_global(emitter *e, const run_list *l) {
     LLVMValueRef index[] = {const_i64(e, 0), const_i64(e, (int64_t)l->starts.data[k])};
     LLVMValueRef fields[RUN_FIELDS] = {[RUN_FUNCTION] = l->functions.data[k],
                                        [RUN_TABLE] = LLVMConstGEP2(type, table, index, 2),
-                                       [RUN_POSITION] = const_i64(e, l->positions.data[k])};
+                                       [RUN_POSITION] = const_i64(e, l->positions.data[k]),
+                                       [RUN_ONCE] = const_i64(e, kernels[l->positions.data[k]].once)};
     runs[k] = LLVMConstStructInContext(e->context, fields, RUN_FIELDS, 0);
   }
   LLVMValueRef list = constant_global(e, LLVMConstArray2(run_type(e), runs, n),
@@ -143,11 +145,11 @@ static void emit_profile(routine *r, LLVMValueRef position, int phase) {
 
 static LLVMValueRef run_field(emitter *e, LLVMValueRef run, int field) {
   LLVMValueRef at = LLVMBuildStructGEP2(e->builder, run_type(e), run, (unsigned)field, "");
-  return emit_load(e, field == RUN_POSITION ? e->i64 : e->ptr, at, 8, NULL);
+  return emit_load(e, field >= RUN_POSITION ? e->i64 : e->ptr, at, 8, NULL);
 }
 
-// One kernel of the list; returns when it reports anything.
-static void emit_run(routine *r, LLVMValueRef run, LLVMValueRef call, LLVMValueRef state) {
+// Runs a kernel; returns when it reports anything.
+static void emit_run_now(routine *r, LLVMValueRef run, LLVMValueRef call, LLVMValueRef state) {
   emitter *e = r->e;
   LLVMValueRef position = run_field(e, run, RUN_POSITION), function = run_field(e, run, RUN_FUNCTION);
   emit_profile(r, position, 0);
@@ -163,6 +165,17 @@ static void emit_run(routine *r, LLVMValueRef run, LLVMValueRef call, LLVMValueR
   floating_state_leave(e, state);
   emit_return(e, status);
   LLVMPositionBuilderAtEnd(e->builder, passed);
+}
+
+// One kernel of the list, unless all that it makes is kept.
+static void emit_run(routine *r, LLVMValueRef run, LLVMValueRef call, LLVMValueRef state) {
+  emitter *e = r->e;
+  LLVMValueRef skipped =
+      LLVMBuildAnd(e->builder, run_field(e, run, RUN_ONCE), frame_field(r, FRAME_kept), "");
+  branch wanted;
+  if_begin(e, &wanted, emit_icompare(e, LLVMIntEQ, skipped, const_i64(e, 0)), "run");
+  emit_run_now(r, run, call, state);
+  if_end(e, &wanted);
 }
 
 static LLVMValueRef emit_entry(const run_list *l) {

@@ -96,6 +96,7 @@ typedef struct matmul_code {
   matmul_extents x;
   gemm_spec spec;
   epilogue ep;
+  const dim *fresh; // rows that are not kept from earlier runs, at the end; NULL: all
 } matmul_code;
 
 static int64_t static_extent(const dim *d) {
@@ -111,13 +112,22 @@ static const buffer *target_buffer(const matmul_code *c) {
 }
 
 static matmul_code plan(program_code *pc, const stage *st) {
-  matmul_code c = {.pc = pc, .st = st, .x = matmul_extents_of(pc, st->matmul)};
+  matmul_code c = {.pc = pc,
+                   .st = st,
+                   .x = matmul_extents_of(pc, st->matmul),
+                   .fresh = pc->s->kernels.data[pc->kernel].fresh};
   c.spec = (gemm_spec){.transpose_a = c.x.transpose_a,
                        .transpose_b = c.x.transpose_b,
                        .gather_a = st->a_table != NULL,
                        .n = static_extent(c.x.n),
                        .k = static_extent(c.x.k)};
   return c;
+}
+
+static LLVMValueRef first_row(routine *r, const matmul_code *c) {
+  if (!c->fresh)
+    return const_i64(r->e, 0);
+  return emit_isub(r->e, dim_value(r, c->st->matmul->shape.d[0]), dim_value(r, c->fresh));
 }
 
 static LLVMValueRef element_of(routine *r, const memory *m, LLVMValueRef index) {
@@ -151,19 +161,26 @@ static gemm_operands operands_at(routine *r, const matmul_code *c, LLVMValueRef 
   return o;
 }
 
+static const dim *work_of(const matmul_code *c) {
+  const dim *work = matmul_work(c->pc, c->st);
+  return c->fresh ? dim_substitute(c->pc->dims, work, &c->x.m, &c->fresh, 1) : work;
+}
+
 // The products' rows, numbered through the batch, are cut into blocks; a block may touch several products.
 static work_split split_matmul(routine *r, const matmul_code *c) {
   enum { ROW_UNIT = 32, PRODUCT_GRAIN = 1 << 20 };
   const matmul_extents *x = &c->x;
   program_code *pc = c->pc;
-  const dim *rows = dim_mul(pc->dims, x->batch, x->m);
-  return split_work(r, rows, matmul_work(pc, c->st), PRODUCT_GRAIN, extent_is_one(x->batch) ? ROW_UNIT : 1);
+  const dim *rows = dim_mul(pc->dims, x->batch, c->fresh ? c->fresh : x->m);
+  return split_work(r, rows, work_of(c), PRODUCT_GRAIN, extent_is_one(x->batch) ? ROW_UNIT : 1);
 }
 
 // Rows begin .. end - 1 of all products of the batch, numbered through.
 static void emit_product_rows(routine *r, matmul_code *c, LLVMValueRef begin, LLVMValueRef end) {
   emitter *e = r->e;
-  LLVMValueRef m = dim_value(r, c->x.m);
+  LLVMValueRef first_new = first_row(r, c), m = dim_value(r, c->x.m);
+  begin = emit_iadd(e, begin, first_new);
+  end = emit_iadd(e, end, first_new);
   loop l; // over products
   branch any;
   if_begin(e, &any, emit_icompare(e, LLVMIntSLT, begin, end), "any");

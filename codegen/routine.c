@@ -186,6 +186,8 @@ static LLVMTypeRef runtime_call_type(emitter *e, int call) {
     return LLVMFunctionType(e->void_type, (LLVMTypeRef[]){p, p, p, i}, 4, 0);
   case RUNTIME_unique:
     return LLVMFunctionType(i, (LLVMTypeRef[]){p, i, i, p, p, p, p, p}, 8, 0);
+  case RUNTIME_remember:
+    return LLVMFunctionType(i, (LLVMTypeRef[]){p, p, i, i, i, p, p, p, p}, 9, 0);
   case RUNTIME_pack:
     return LLVMFunctionType(i, (LLVMTypeRef[]){p, i, i, p, p, p}, 6, 0);
   case RUNTIME_check_ids:

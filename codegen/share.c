@@ -242,6 +242,8 @@ static void put_call(key_maker *m, const kernel *k) {
     put_dim(m, unique_count(n));
     for (int part = UNIQUE_VALUES; part <= UNIQUE_STARTS; part++)
       put_part(m, n, part);
+    if (k->fresh)
+      put_dim(m, k->capacity);
     break;
   case KERNEL_PACK:
     put_nodes(m, n->in, n->n_in);
@@ -326,6 +328,9 @@ void key_make(key_maker *m, int position, kernel_key *key) {
   m->key = key;
   put(m, -2 - (int64_t)k->kind); // a pair's begins otherwise
   put(m, k->partner >= 0);
+  put(m, k->fresh != NULL);
+  if (k->fresh)
+    put_dim(m, k->fresh);
   if (k->kind == KERNEL_STAGE)
     put_stage(m, &k->stage);
   else if (k->kind == KERNEL_SCAN)

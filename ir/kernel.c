@@ -83,7 +83,7 @@ static void print_buffer(const buffer *b, strbuf *out) {
   dim_print(b->elements, out);
   strbuf_puts(out, "]");
   if (b->first >= 0)
-    strbuf_printf(out, " live %d..%d", b->first, b->last);
+    strbuf_printf(out, " live %d..%d%s", b->first, b->last, b->kept ? " kept" : "");
   strbuf_putc(out, '\n');
 }
 
@@ -98,6 +98,12 @@ void schedule_print(const schedule *s, strbuf *out) {
     strbuf_printf(out, "  %zu %s: %s", k, kn->name, kernel_names[kn->kind]);
     if (kn->partner >= 0)
       strbuf_printf(out, " beside %d", kn->partner);
+    if (kn->once)
+      strbuf_puts(out, " once");
+    if (kn->fresh) {
+      strbuf_puts(out, " adds ");
+      dim_print(kn->fresh, out);
+    }
     strbuf_putc(out, '\n');
     if (kn->kind == KERNEL_STAGE)
       print_stage(s, &kn->stage, "    ", out);

@@ -32,6 +32,7 @@ typedef struct buffer {
   elem_type type;
   const dim *elements; // with run-time counts; sizes use dim_upper_bound. PLACE_ROWS, PLACE_BAND: elements of
                        // one row
+  bool kept;           // PLACE_WORKSPACE: what it holds serves later runs too, while the weights stay
   int first, last;     // kernels that write it first and read it last
 } buffer;
 
@@ -87,6 +88,13 @@ typedef struct kernel {
   bool *in_place;
   int axes; // KERNEL_BAND: how many leading axes its rows run over; row r of every stage needs rows r alone
   int partner; // another scan kernel, independent of this one, run in the same parallel region; or -1
+  bool once;   // reads weights alone: its results are kept, and it runs when nothing is kept yet
+  // UNIQUE: remembers the ids of earlier runs. D counts all ids seen, values [capacity] and the scratch
+  // memory (int32: nothing said, D, and by id its row + 1) are kept, inverse refers to them; `fresh` is how
+  // many ids this run added, at the end. Products of these ids: rows [D - fresh, D) are computed, those
+  // before are kept.
+  const dim *fresh;         // or NULL
+  const dim *capacity;      // UNIQUE with `fresh`: the most ids that are remembered
   const dim *flops, *bytes; // estimates for profiles
 } kernel;
 

@@ -114,10 +114,24 @@ static bool is_joined_weights(const node *n) {
   return n->op == OP_CONCAT;
 }
 
+// Rows of a product with a bias, which others gather: finished once, however often they are read.
+static bool is_finished_product(const node *n) {
+  return n->op == OP_ADD && (n->in[0]->op == OP_MATMUL || n->in[1]->op == OP_MATMUL);
+}
+
+static bool is_gathered(const fusion *f, const node *n) {
+  for (int k = 0; k < f->n_users[n->id]; k++)
+    if (f->users[n->id][k]->op == OP_GATHER && f->users[n->id][k]->in[0] == n)
+      return true;
+  return false;
+}
+
 // Rows that an index or an addition makes from memory, at no more than a few loads an element.
 static bool is_light(const node *n, int depth) {
   if (fusion_is_leaf(n) || is_scalar_leaf(n) || n->op == OP_MATMUL || n->op == OP_PART ||
       is_joined_weights(n))
+    return true;
+  if (depth > 0 && is_finished_product(n)) // it gets memory
     return true;
   if (depth > 3 || (n->op != OP_GATHER && n->op != OP_BROADCAST && n->op != OP_ADD && n->op != OP_MUL))
     return false;
@@ -261,6 +275,8 @@ static bool worth_memory(const fusion *f, const node *n, bool fuse) {
     return false;
   if (!fuse)
     return op_family_of(n->op) != FAMILY_VIEW && n->op != OP_ONE_HOT && n->op != OP_IOTA;
+  if (is_finished_product(n) && is_gathered(f, n))
+    return true;
   if (f->cost[n->id] <= CHEAP)
     return false;
   if (f->cost[n->id] > MOST_INLINE)

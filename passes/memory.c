@@ -1,12 +1,13 @@
 // Requires: a schedule. Guarantees: every buffer's first and last kernel. Scans that run side by side count
-// as one moment; gradients live until the end of the program, since the optimizer reads them after it.
+// as one moment; what is kept lives through the program; gradients live until the end of the program, since
+// the optimizer reads them after it.
 #include "passes/fusion.h"
+#include "passes/reads.h"
 
 typedef struct lifetimes {
   schedule *s;
   int now;
-  int *seen; // by node id: the last walk that came by
-  int walks;
+  read_walk walk;
   int *first_part,
       *next_part; // by node id, by buffer: buffers of the parts of a node with several results, or -1
 } lifetimes;
@@ -22,24 +23,12 @@ static void touch(lifetimes *l, const node *n) {
     b->last = l->now;
 }
 
-// Everything reachable from n without passing through memory.
+static void touch_read(void *context, node *n) {
+  touch(context, n);
+}
+
 static void touch_reads(lifetimes *l, node *n) {
-  VEC(node *) stack = {0};
-  l->walks++;
-  vec_push(&stack, n);
-  while (stack.len) {
-    node *top = vec_pop(&stack);
-    for (int k = 0; k < top->n_in; k++) {
-      node *in = top->in[k];
-      if (in->op == OP_SCAN || in->op == OP_PACK || in->op == OP_UNIQUE || l->seen[in->id] == l->walks)
-        continue;
-      l->seen[in->id] = l->walks;
-      touch(l, in);
-      if (l->s->buffer_of[in->id] < 0)
-        vec_push(&stack, in);
-    }
-  }
-  vec_free(&stack);
+  walk_reads(&l->walk, n, touch_read, l);
 }
 
 static void touch_stage(lifetimes *l, const stage *s) {
@@ -106,6 +95,14 @@ static void widen_over_partners(schedule *s) {
   }
 }
 
+static void keep_for_later(schedule *s) {
+  for (size_t k = 0; k < s->buffers.len; k++)
+    if (s->buffers.data[k].kept) {
+      s->buffers.data[k].first = 0;
+      s->buffers.data[k].last = (int)s->kernels.len;
+    }
+}
+
 static bool read_after_run(root_role role) {
   return role == ROOT_GRAD || role == ROOT_GRAD_IDS || role == ROOT_GRAD_ROWS || role == ROOT_ASSIGN ||
          role == ROOT_STATE;
@@ -124,8 +121,7 @@ static void keep_results(const program *p, schedule *s) {
 
 void schedule_lifetimes(schedule *s) {
   const graph *g = s->program->g;
-  lifetimes l = {.s = s};
-  l.seen = ARENA_ARRAY(g->mem, int, g->n_nodes + 1);
+  lifetimes l = {.s = s, .walk = read_walk_new(s, g->mem)};
   find_parts(&l, g->mem);
   for (size_t k = 0; k < s->buffers.len; k++)
     s->buffers.data[k].first = s->buffers.data[k].last = -1;
@@ -134,6 +130,7 @@ void schedule_lifetimes(schedule *s) {
     touch_kernel(&l, &s->kernels.data[k]);
   }
   widen_over_partners(s);
+  keep_for_later(s);
   keep_results(s->program, s);
 }
 

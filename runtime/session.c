@@ -25,6 +25,7 @@ static void call_touch(void *context, int64_t param, const int32_t *ids, int64_t
 const struct nlm_runtime_calls session_calls = {
     .parallel_for = call_parallel_for,
     .unique = unique_ids,
+    .remember = remember_ids,
     .pack = pack_mask,
     .check_ids = check_ids_in_range,
     .touch_rows = call_touch,
@@ -216,6 +217,7 @@ bool session_fits(const session *s, unsigned programs, const int64_t *dims) {
 bool session_plan(session *s, unsigned programs, const int64_t *dims, void *workspace, size_t bytes) {
   int64_t needed = plan_programs(s->model, programs, dims, s->offsets);
   s->planned_programs = 0;
+  s->kept_by = -1;
   if (needed < 0)
     return false;
   needed += 64;
@@ -254,7 +256,7 @@ size_t session_table_bytes(const struct nlm_abi_model *model) {
 }
 
 bool session_init(session *s, const struct nlm_abi_model *model, void *memory) {
-  *s = (session){.model = model, .borrowed = memory != NULL};
+  *s = (session){.model = model, .borrowed = memory != NULL, .kept_by = -1};
   size_t bytes = session_table_bytes(model);
   s->memory = memory ? memory : aligned_alloc(64, bytes);
   if (!s->memory)
@@ -296,8 +298,11 @@ int64_t session_run(session *s, int64_t kind) {
   const struct nlm_abi_program *p = session_program(s->model, kind);
   s->frame.context = s;
   s->frame.offsets = s->offsets[kind];
+  s->frame.kept = s->weights_stay && s->kept_by == kind;
+  s->kept_by = -1; // a run that fails leaves nothing whole
   int64_t status = p->entry(&s->frame);
   if (status == NLM_STATUS_OK) {
+    s->kept_by = kind;
     assign_parameters(s, p);
     keep_states(s, p);
   }

@@ -32,6 +32,8 @@ typedef struct session {
   size_t states_capacity;
   bool owns_states;
   int64_t state_batch;
+  bool weights_stay; // parameters change no more: what programs keep serves their later runs (false at first)
+  int64_t kept_by;   // the program whose kept buffers hold something, or -1
 } session;
 
 // Bytes that session_init needs for its tables (multiple of 64).

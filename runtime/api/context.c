@@ -254,6 +254,7 @@ static nlm_status place_context(const nlm_model *model, const nlm_limits *limits
   nlm_context *c = memory;
   c->session.frame.masks = c->masks;
   c->session.frame.params = model->loaded.params;
+  c->session.weights_stay = true;
   *context = c;
   return NLM_OK;
 }

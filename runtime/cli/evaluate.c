@@ -90,6 +90,7 @@ static bool measure(const evaluate_options *o, loaded_model *m, const data_reque
   bool fine = session_init(&s, m->abi, NULL);
   if (!fine)
     strbuf_puts(error, "there is not enough memory");
+  s.weights_stay = true;
   s.pool = fine && o->threads > 1 ? pool_new((int)o->threads) : NULL;
   unsigned mode = denormals_flush();
   fine = fine && batcher_init(&b, m, &s, data->data, &data->schema, true, error);

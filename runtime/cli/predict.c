@@ -308,6 +308,7 @@ static int open_run(predict_options *o, prediction_run *r) {
       prediction_writer_new(&r->model, format_of(r->options), r->layer, &r->probes, r->options->output);
   if (!session_init(&r->session, r->abi, NULL))
     return cli_fail(r->abi, "not enough memory");
+  r->session.weights_stay = true;
   if (code == EXIT_DONE && r->options->threads > 1) {
     r->session.pool = pool_new((int)r->options->threads);
     if (!r->session.pool)

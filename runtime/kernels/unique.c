@@ -63,3 +63,46 @@ int64_t unique_ids(const int32_t *ids, int64_t n, int64_t bound, int32_t *values
     memcpy(order, s.positions, (size_t)n * sizeof *order);
   return count;
 }
+
+// ---- remembered ids
+
+typedef struct known_ids {
+  int32_t *values, *count, *row; // row: by id, + 1; 0: not known
+} known_ids;
+
+static void forget(known_ids *k, int64_t bound) {
+  memset(k->row, 0, (size_t)bound * sizeof *k->row);
+  *k->count = 0;
+}
+
+// Rows of ids [n], unknown ones added; false: there is no room for them.
+static bool look_up(known_ids *known, const int32_t *ids, int64_t n, int64_t capacity, int32_t *inverse) {
+  int32_t count = *known->count;
+  for (int64_t k = 0; k < n; k++) {
+    int32_t *row = &known->row[ids[k]];
+    if (!*row) {
+      if (count == capacity)
+        return false;
+      known->values[count++] = ids[k];
+      *row = count;
+    }
+    inverse[k] = *row - 1;
+  }
+  *known->count = count;
+  return true;
+}
+
+int64_t remember_ids(const struct nlm_frame *frame, const int32_t *ids, int64_t n, int64_t bound,
+                     int64_t capacity, int32_t *values, int32_t *inverse, int32_t *state, int64_t *fresh) {
+  known_ids known = {values, state + 1, state + 2};
+  if (!frame->kept)
+    forget(&known, bound);
+  int64_t before = *known.count;
+  if (!look_up(&known, ids, n, capacity, inverse)) {
+    forget(&known, bound);
+    before = 0;
+    look_up(&known, ids, n, capacity, inverse);
+  }
+  *fresh = *known.count - before;
+  return *known.count;
+}
