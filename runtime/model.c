@@ -81,14 +81,22 @@ nlm_status model_check_version(const struct nlm_abi_model *abi, strbuf *error) {
 
 // ---- life
 
+void model_release_params(loaded_model *m) {
+  xfree(m->params);
+  xfree(m->block);
+  xfree(m->aligned);
+  weights_close(m->image);
+  m->params = NULL;
+  m->block = m->aligned = NULL;
+  m->image = NULL;
+}
+
 void model_close(loaded_model *m) {
   for (size_t k = 0; k < m->pipelines_count; k++)
     vocabulary_free(m->pipelines[k].words);
   for (size_t k = 0; k < m->outputs_count; k++)
     xfree(m->outputs[k].classes);
-  xfree(m->params);
-  xfree(m->block);
-  weights_close(m->image);
+  model_release_params(m);
   json_decref(m->config);
   arena_free(m->memory);
   *m = (loaded_model){0};
@@ -149,12 +157,9 @@ nlm_status model_allocate_params(loaded_model *m) {
     params[k] = next;
     next += aligned(model_param_bytes(m, (int64_t)k));
   }
-  xfree(m->block);
-  xfree(m->params);
-  weights_close(m->image);
+  model_release_params(m);
   m->block = block;
   m->params = params;
-  m->image = NULL;
   return NLM_OK;
 }
 

@@ -86,6 +86,7 @@ typedef struct loaded_model {
   void **params;                  // [n_params]; NULL before parameters are allocated or loaded
   char *block;                    // the parameters' own memory; NULL while they stand in a weights image
   weights_file *image;            // weights the parameters stand in; NULL when they have a block
+  char *aligned;                  // copies of those that do not begin on a cache line in the image; or NULL
   int64_t epoch;                  // epochs that the weights were trained for; 0 if unknown
 } loaded_model;
 
@@ -99,6 +100,7 @@ void model_close(loaded_model *m);
 size_t model_param_bytes(const loaded_model *m, int64_t param);
 int64_t model_param_row(const loaded_model *m, int64_t param);
 int64_t model_param_find(const loaded_model *m, const char *name); // -1 if absent
+void model_release_params(loaded_model *m); // their memory, and the weights image; there are none then
 // Memory for all parameters in one block, each 64-byte aligned, zero. Keeps no earlier values.
 nlm_status model_allocate_params(loaded_model *m);
 // Every parameter from its initializer (allocates first if need be). Values are a function of the seed and

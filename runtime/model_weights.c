@@ -110,6 +110,37 @@ static bool stands_as_it_is(const loaded_model *m, const weight_tensor *t) {
   return t->type == wanted && (uintptr_t)t->data % (uintptr_t)m->abi->real_bytes == 0;
 }
 
+// Whole vectors are read from one cache line each where a weight begins on one, which is worth a copy of all
+// but large tables.
+enum { CACHE_LINE = 64, COPY_MOST = 8 << 20 };
+
+static size_t whole_lines(size_t bytes) {
+  return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+static bool wants_copy(const loaded_model *m, void *const *params, int64_t k) {
+  return m->abi->params[k].rank > 1 && (uintptr_t)params[k] % CACHE_LINE != 0 &&
+         model_param_bytes(m, k) <= COPY_MOST;
+}
+
+// Copies; *block is their memory, NULL for none. False: there is no memory.
+static bool align_params(const loaded_model *m, void **params, char **block) {
+  size_t bytes = 0;
+  *block = NULL;
+  for (int64_t k = 0; k < m->abi->n_params; k++)
+    bytes += wants_copy(m, params, k) ? whole_lines(model_param_bytes(m, k)) : 0;
+  if (!bytes)
+    return true;
+  char *next = *block = aligned_alloc(CACHE_LINE, bytes);
+  for (int64_t k = 0; next && k < m->abi->n_params; k++) {
+    if (!wants_copy(m, params, k))
+      continue;
+    params[k] = memcpy(next, params[k], model_param_bytes(m, k));
+    next += whole_lines(model_param_bytes(m, k));
+  }
+  return *block != NULL;
+}
+
 // Points the parameters into the file; false if a tensor would have to be converted.
 static bool use_in_place(loaded_model *m, weights_file *file) {
   int64_t n = m->abi->n_params;
@@ -123,11 +154,14 @@ static bool use_in_place(loaded_model *m, weights_file *file) {
     const void *data = weights_find(file, m->abi->params[k].name)->data;
     memcpy(&params[k], &data, sizeof data); // read only: prediction never writes parameters
   }
-  xfree(m->params);
-  xfree(m->block);
-  weights_close(m->image);
+  char *copies;
+  if (!align_params(m, params, &copies)) {
+    free(params);
+    return false;
+  }
+  model_release_params(m);
   m->params = params;
-  m->block = NULL;
+  m->aligned = copies;
   m->image = file;
   return true;
 }

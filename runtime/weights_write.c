@@ -40,6 +40,9 @@ static bool check_names(const weight_entry *tensors, size_t count, strbuf *error
 // Visits tensors in file order: F64 before F32, so that every tensor is aligned to its width.
 static const weight_type file_order[] = {WEIGHT_F64, WEIGHT_F32};
 
+// Tensors begin on a cache line in a file that is mapped, or lies inside an executable, if their sizes allow.
+enum { DATA_ALIGN = 64 };
+
 static void put_header(const weight_entry *tensors, size_t count, const weight_metadata *metadata,
                        size_t metadata_count, strbuf *out) {
   strbuf_add(out, "\0\0\0\0\0\0\0\0{", 9);
@@ -64,7 +67,7 @@ static void put_header(const weight_entry *tensors, size_t count, const weight_m
         first = false;
       }
   strbuf_putc(out, '}');
-  while (out->len % 8)
+  while (out->len % DATA_ALIGN)
     strbuf_putc(out, ' ');
 }
 
