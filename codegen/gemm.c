@@ -12,6 +12,8 @@ enum {
   BLOCK_ROWS = 256,   // rows whose block of A stays in the second-level cache
   PACK_MIN_ROWS = 64, // fewer rows do not repay packing
   PACK_MIN_K = 64,    // a shallow B stays in the first-level cache as it is
+  WIDE_ROW_BYTES = 2048,
+  WIDE_ROW_TERMS = 32,
 };
 
 typedef struct product {
@@ -60,15 +62,35 @@ static void call_block(emitter *e, const product *p, block_call *call) {
     call_finish(e, p, call);
 }
 
+// Terms at a time: so many that the rows of B in them lie in few pages, however wide B is. Then columns
+// follow each other while their pages are at hand, and are fetched ahead.
+static LLVMValueRef terms_of_few_rows(emitter *e, const product *p) {
+  LLVMValueRef wide = emit_icompare(e, LLVMIntSGE, p->ldb, const_i64(e, WIDE_ROW_BYTES / e->real_bytes));
+  return emit_select(e, wide, const_i64(e, WIDE_ROW_TERMS), const_i64(e, GEMM_BLOCK_K));
+}
+
 static void emit_few_rows(emitter *e, const product *p, block_call call) {
-  LLVMValueRef zero = const_i64(e, 0);
-  call.argument[BLOCK_B] = emit_at(e, e->real, p->b, emit_imul(e, call.argument[BLOCK_K_FIRST], p->ldb));
+  LLVMValueRef zero = const_i64(e, 0), terms = terms_of_few_rows(e, p);
+  LLVMValueRef begin = call.argument[BLOCK_K_FIRST], load_c = call.argument[BLOCK_LOAD_C], ends = call.finish;
+  LLVMValueRef end = emit_iadd(e, begin, call.argument[BLOCK_K_COUNT]);
+  loop l; // once at least
+  loop_begin(e, &l, "terms", begin, emit_imax(e, end, emit_iadd(e, begin, const_i64(e, 1))), terms, NULL, 0,
+             LOOP_PLAIN);
+  LLVMValueRef left = emit_isub(e, end, l.index);
+  LLVMValueRef last = emit_icompare(e, LLVMIntSLE, left, terms);
+  LLVMValueRef later = emit_icompare(e, LLVMIntSGT, l.index, begin);
+  call.argument[BLOCK_K_FIRST] = l.index;
+  call.argument[BLOCK_K_COUNT] = emit_imin(e, left, terms);
+  call.argument[BLOCK_LOAD_C] = LLVMBuildOr(e->builder, load_c, later, "");
+  call.finish = LLVMBuildAnd(e->builder, ends, last, "");
+  call.argument[BLOCK_B] = emit_at(e, e->real, p->b, emit_imul(e, l.index, p->ldb));
   call.argument[BLOCK_LDB] = p->ldb;
   call.argument[BLOCK_ROW_FIRST] = zero;
   call.argument[BLOCK_ROW_END] = p->m;
   call.argument[BLOCK_COLUMN_FIRST] = zero;
   call.argument[BLOCK_COLUMN_END] = p->n;
   call_block(e, p, &call);
+  loop_end(e, &l, NULL);
 }
 
 static void pack_panel(emitter *e, const product *p, const block_call *call) {

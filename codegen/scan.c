@@ -189,6 +189,27 @@ static void copy_states_out(routine *r, LLVMValueRef row, LLVMValueRef rows) {
   }
 }
 
+static LLVMValueRef ceil_divide_by(emitter *e, LLVMValueRef a, LLVMValueRef b) {
+  return LLVMBuildSDiv(e->builder, emit_iadd(e, a, emit_isub(e, b, const_i64(e, 1))), b, "");
+}
+
+// Blocks are as large as their area and even; a small batch still makes two, for two threads, unless there is
+// a partner for the other one.
+static LLVMValueRef blocks_of(routine *r, const scan_code *sc) {
+  enum { WORTH_TWO = 4 };
+  emitter *e = r->e;
+  LLVMValueRef batch = dim_value(r, pack_batch(sc->body->pack));
+  LLVMValueRef blocks = ceil_divide_by(e, batch, const_i64(e, sc->block_rows));
+  if (sc->k->partner >= 0)
+    return blocks;
+  LLVMValueRef two = emit_icompare(e, LLVMIntSGE, batch, const_i64(e, WORTH_TWO));
+  return emit_imax(e, blocks, emit_select(e, two, const_i64(e, 2), const_i64(e, 1)));
+}
+
+static LLVMValueRef rows_per_block(routine *r, const scan_code *sc) {
+  return ceil_divide_by(r->e, dim_value(r, pack_batch(sc->body->pack)), blocks_of(r, sc));
+}
+
 static LLVMValueRef emit_block(program_code *pc, scan_code *sc, const turned_weights *turned) {
   routine r;
   LLVMValueRef block;
@@ -197,9 +218,9 @@ static LLVMValueRef emit_block(program_code *pc, scan_code *sc, const turned_wei
   r.scan = sc;
   sc->reverse = external_value(&r, EXTERNAL_REVERSE, sc->body->reverse);
   sc->area = emit_stack(e, e->i8, (uint64_t)sc->local_bytes, AREA_ALIGN, "area");
-  LLVMValueRef row = emit_imul(e, block, const_i64(e, sc->block_rows));
+  LLVMValueRef per_block = rows_per_block(&r, sc), row = emit_imul(e, block, per_block);
   LLVMValueRef batch = dim_value(&r, pack_batch(sc->body->pack));
-  LLVMValueRef rows = emit_imin(e, emit_isub(e, batch, row), const_i64(e, sc->block_rows));
+  LLVMValueRef rows = emit_imin(e, emit_isub(e, batch, row), per_block);
   branch any; // a pair of scans may have fewer blocks of one than of the other
   if_begin(e, &any, emit_icompare(e, LLVMIntSGT, rows, const_i64(e, 0)), "any");
   copy_states_in(&r, row, rows);
@@ -234,13 +255,6 @@ static void emit_turning(routine *r, const turned_weights *turned) {
         memory_of(r, w).base, inner, scratch_address(r, turned->data[k].slot), n, n, inner};
     emit_call(e, transpose_function(e), arguments, 6);
   }
-}
-
-static LLVMValueRef blocks_of(routine *r, const scan_code *sc) {
-  emitter *e = r->e;
-  LLVMValueRef batch = dim_value(r, pack_batch(sc->body->pack));
-  LLVMValueRef sum = emit_iadd(e, batch, const_i64(e, sc->block_rows - 1));
-  return LLVMBuildSDiv(e->builder, sum, const_i64(e, sc->block_rows), "");
 }
 
 // The call of the other one of two equal scans: the second half of the table.
