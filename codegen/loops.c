@@ -253,8 +253,9 @@ static void emit_map_rows(routine *r, const stage *st, LLVMValueRef begin, LLVMV
   loop_begin(e, &rows, "row", begin, end, const_i64(e, 1), NULL, 0, LOOP_PLAIN);
   size_t mark = memo_mark(r);
   place_rows(r, s, outer_axes(s), rows.index, &map.row);
-  emit_columns(r, "column", const_i64(e, 0), dim_value(r, s->d[map.axis]), lanes_for(r, s->d[map.axis]),
-               map_vector, &map);
+  LLVMValueRef first = r->column_begin ? r->column_begin : const_i64(e, 0);
+  LLVMValueRef last = r->column_end ? r->column_end : dim_value(r, s->d[map.axis]);
+  emit_columns(r, "column", first, last, lanes_for(r, s->d[map.axis]), map_vector, &map);
   memo_release(r, mark);
   loop_end(e, &rows, NULL);
 }

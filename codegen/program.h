@@ -112,6 +112,7 @@ typedef struct routine {
   LLVMValueRef random_key; // of seed and step
   struct scan_code *scan;  // inside a scan body, else NULL
   LLVMValueRef band;       // inside a band: ptr [private buffers], where row 0 of each would lie; else NULL
+  LLVMValueRef column_begin, column_end; // of maps with rows; NULL: all
 } routine;
 
 // ---- functions

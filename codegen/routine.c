@@ -184,6 +184,10 @@ static LLVMTypeRef runtime_call_type(emitter *e, int call) {
   switch (call) {
   case RUNTIME_parallel_for:
     return LLVMFunctionType(e->void_type, (LLVMTypeRef[]){p, p, p, i}, 4, 0);
+  case RUNTIME_team:
+    return LLVMFunctionType(i, (LLVMTypeRef[]){p, p, p, i}, 4, 0);
+  case RUNTIME_meet:
+    return LLVMFunctionType(e->void_type, (LLVMTypeRef[]){p, i}, 2, 0);
   case RUNTIME_unique:
     return LLVMFunctionType(i, (LLVMTypeRef[]){p, i, i, p, p, p, p, p}, 8, 0);
   case RUNTIME_remember:

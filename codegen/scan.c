@@ -4,6 +4,10 @@
 #include "codegen/scan_rows.h"
 #include "support/diag.h"
 
+static LLVMValueRef ceil_divide_by(emitter *e, LLVMValueRef a, LLVMValueRef b) {
+  return LLVMBuildSDiv(e->builder, emit_iadd(e, a, emit_isub(e, b, const_i64(e, 1))), b, "");
+}
+
 // ---- products
 
 static LLVMValueRef rows_address(routine *r, node *a) {
@@ -41,6 +45,34 @@ static int turned_slot(const turned_weights *turned, const node *matmul) {
   return -1;
 }
 
+// ---- teams: the columns of every stage are shared out, and members meet after it
+
+// A member's columns of `count`, in whole vectors.
+static void columns_of_member(routine *r, LLVMValueRef count, LLVMValueRef *begin, LLVMValueRef *end) {
+  emitter *e = r->e;
+  const scan_code *sc = r->scan;
+  LLVMValueRef lanes = const_i64(e, e->lanes);
+  LLVMValueRef each = emit_imul(e, ceil_divide_by(e, ceil_divide_by(e, count, lanes), sc->members), lanes);
+  *begin = emit_imin(e, emit_imul(e, sc->member, each), count);
+  *end = emit_imin(e, emit_iadd(e, *begin, each), count);
+}
+
+static void emit_meeting(routine *r) {
+  if (r->scan->member)
+    runtime_call(r, RUNTIME_meet, (LLVMValueRef[]){r->scan->meeting, r->scan->member}, 2);
+}
+
+// The rest of a product's operands is that of all columns.
+static void share_product(routine *r, gemm_spec *spec, gemm_operands *o) {
+  emitter *e = r->e;
+  LLVMValueRef begin, end;
+  columns_of_member(r, o->n, &begin, &end);
+  spec->n = 0;
+  o->n = emit_isub(e, end, begin);
+  o->b = emit_at(e, e->real, o->b, begin);
+  o->c = emit_at(e, e->real, o->c, begin);
+}
+
 static void emit_product(routine *r, const stage *st, const turned_weights *turned) {
   emitter *e = r->e;
   scan_code *sc = r->scan;
@@ -71,6 +103,8 @@ static void emit_product(routine *r, const stage *st, const turned_weights *turn
   if (with_epilogue)
     epilogue_begin(&ep, r->pc, st, sc, &spec);
   sc->product = st->roots[0];
+  if (sc->member)
+    share_product(r, &spec, &o);
   emit_gemm(e, &spec, &o);
   sc->product = NULL;
   epilogue_end(&ep);
@@ -127,10 +161,15 @@ static void emit_step(routine *r, const turned_weights *turned) {
   save_taken_states(r);
   for (int s = 0; s < sc->k->n_body; s++) {
     const stage *st = &sc->k->body[s];
-    if (st->kind == STAGE_MATMUL)
+    if (st->kind == STAGE_MATMUL) {
       emit_product(r, st, turned);
-    else
+    } else {
+      if (sc->member)
+        columns_of_member(r, dim_value(r, st->roots[0]->shape.d[1]), &r->column_begin, &r->column_end);
       emit_stage_rows(r, st, const_i64(r->e, 0), rows_of_stage(r, st));
+      r->column_begin = r->column_end = NULL;
+    }
+    emit_meeting(r);
     memo_release(r, mark);
   }
   commit_states(r);
@@ -189,10 +228,6 @@ static void copy_states_out(routine *r, LLVMValueRef row, LLVMValueRef rows) {
   }
 }
 
-static LLVMValueRef ceil_divide_by(emitter *e, LLVMValueRef a, LLVMValueRef b) {
-  return LLVMBuildSDiv(e->builder, emit_iadd(e, a, emit_isub(e, b, const_i64(e, 1))), b, "");
-}
-
 // Blocks are as large as their area and even; a small batch still makes two, for two threads, unless there is
 // a partner for the other one.
 static LLVMValueRef blocks_of(routine *r, const scan_code *sc) {
@@ -227,6 +262,73 @@ static LLVMValueRef emit_block(program_code *pc, scan_code *sc, const turned_wei
   emit_steps(&r, row, rows, turned);
   copy_states_out(&r, row, rows);
   if_end(e, &any);
+  routine_end_body(&r);
+  return function;
+}
+
+// ---- one block by a team
+
+// A step of few rows waits for its weights, which come from further away than the first-level cache: it pays
+// to read them on several threads although members meet after every stage.
+enum { TEAM_WEIGHTS = 1 << 19, TEAM_MOST = 4 };
+
+static bool stage_suits_team(const scan_code *sc, const stage *st) {
+  const shape *s = &st->roots[0]->shape;
+  int64_t n;
+  if (s->rank != 2 || !dim_is_const(s->d[1], &n) || n < 2)
+    return false;
+  if (st->kind == STAGE_MATMUL)
+    return !stage_has_epilogue(st) && !stored_elsewhere(sc, st->roots[0]);
+  return st->kind == STAGE_MAP;
+}
+
+static bool suits_team(const program_code *pc, const scan_code *sc) {
+  int64_t bytes = 0, n, k;
+  if (sc->k->partner >= 0)
+    return false;
+  for (int j = 0; j < sc->body->n_state; j++)
+    if (!sc->k->in_place[j])
+      return false;
+  for (int j = 0; j < sc->k->n_body; j++) {
+    const stage *st = &sc->k->body[j];
+    if (!stage_suits_team(sc, st))
+      return false;
+    if (st->kind == STAGE_MATMUL && dim_is_const(st->matmul->in[1]->shape.d[0], &n) &&
+        dim_is_const(st->matmul->in[1]->shape.d[1], &k))
+      bytes += n * k * pc->e->real_bytes;
+  }
+  return bytes >= TEAM_WEIGHTS;
+}
+
+static void only_first_member(routine *r, void (*emit)(routine *r, LLVMValueRef row, LLVMValueRef rows),
+                              LLVMValueRef rows) {
+  branch first;
+  if_begin(r->e, &first, emit_icompare(r->e, LLVMIntEQ, r->scan->member, const_i64(r->e, 0)), "first");
+  emit(r, const_i64(r->e, 0), rows);
+  if_end(r->e, &first);
+}
+
+// All rows of the batch, on the members of a team; their area is scratch that all of them see.
+static LLVMValueRef emit_member(program_code *pc, scan_code *sc, const turned_weights *turned, int area) {
+  routine r;
+  LLVMTypeRef parameters[] = {pc->e->ptr, pc->e->i64, pc->e->ptr};
+  LLVMValueRef function = routine_begin_part(&r, pc, "member", parameters, 3);
+  emitter *e = r.e;
+  LLVMValueRef number = parameter(e, 1, "member"), meeting = parameter(e, 2, "meeting");
+  LLVMValueRef state = floating_state_enter(e);
+  r.scan = sc;
+  sc->reverse = external_value(&r, EXTERNAL_REVERSE, sc->body->reverse);
+  sc->area = scratch_address(&r, area);
+  sc->member = LLVMBuildAnd(e->builder, number, const_i64(e, UINT32_MAX), "");
+  sc->members = LLVMBuildLShr(e->builder, number, const_i64(e, 32), "");
+  sc->meeting = meeting;
+  LLVMValueRef rows = dim_value(&r, pack_batch(sc->body->pack));
+  only_first_member(&r, copy_states_in, rows);
+  emit_meeting(&r);
+  emit_steps(&r, const_i64(e, 0), rows, turned);
+  only_first_member(&r, copy_states_out, rows); // the last step ended with a meeting
+  floating_state_leave(e, state);
+  sc->member = sc->members = sc->meeting = NULL;
   routine_end_body(&r);
   return function;
 }
@@ -309,6 +411,26 @@ static void scan_emission_free(scan_emission *s) {
   vec_free(&s->turned);
 }
 
+// By a team when there is one block, and threads for a team; else the blocks one by one. `member` NULL: there
+// is no team.
+static void run_scan(routine *r, LLVMValueRef body, LLVMValueRef blocks, LLVMValueRef member) {
+  emitter *e = r->e;
+  if (!member) {
+    run_blocks(r, body, blocks);
+    return;
+  }
+  branch one, alone;
+  if_begin(e, &one, emit_icompare(e, LLVMIntEQ, blocks, const_i64(e, 1)), "one_block");
+  LLVMValueRef arguments[] = {frame_field(r, FRAME_context), member, r->call, const_i64(e, TEAM_MOST)};
+  LLVMValueRef done = runtime_call(r, RUNTIME_team, arguments, 4);
+  if_begin(e, &alone, emit_icompare(e, LLVMIntEQ, done, const_i64(e, 0)), "alone");
+  emit_call(e, body, (LLVMValueRef[]){r->call, const_i64(e, 0)}, 2);
+  if_end(e, &alone);
+  if_else(e, &one);
+  run_blocks(r, body, blocks);
+  if_end(e, &one);
+}
+
 LLVMValueRef emit_scan_kernel(program_code *pc) {
   int here = pc->kernel, partner = pc->s->kernels.data[here].partner;
   if (partner >= 0 && partner < here)
@@ -321,7 +443,11 @@ LLVMValueRef emit_scan_kernel(program_code *pc) {
     pc->half = 0;
     pc->kernel = here;
   }
-  LLVMValueRef body = partner >= 0 ? emit_pair(pc, own.block, other.block) : own.block;
+  LLVMValueRef body = partner >= 0 ? emit_pair(pc, own.block, other.block) : own.block, member = NULL;
+  if (suits_team(pc, &own.code)) {
+    int area = scratch_add(pc, dim_const(pc->dims, own.code.local_bytes));
+    member = emit_member(pc, &own.code, &own.turned, area);
+  }
   routine r;
   LLVMValueRef made = routine_begin_kernel(&r, pc);
   emit_turning(&r, &own.turned);
@@ -332,7 +458,7 @@ LLVMValueRef emit_scan_kernel(program_code *pc) {
     blocks = emit_imul(r.e, emit_imax(r.e, blocks, blocks_of(&r, &other.code)), const_i64(r.e, 2));
     pc->half = 0;
   }
-  run_blocks(&r, body, blocks);
+  run_scan(&r, body, blocks, member);
   routine_end_kernel(&r, NULL);
   scan_emission_free(&own);
   if (partner >= 0)

@@ -18,11 +18,12 @@ typedef struct scan_code {
   int64_t local_bytes;
   int64_t block_rows;
   // Values of the function being emitted:
-  LLVMValueRef area;    // locals
-  LLVMValueRef reverse; // i64: not 0: steps run from the last to the first
-  LLVMValueRef tm_row;  // first TM row of this block at this step
-  LLVMValueRef count;   // active rows of the block
-  const node *product;  // root whose array the product being emitted writes by itself, or NULL
+  LLVMValueRef area;                     // locals
+  LLVMValueRef reverse;                  // i64: not 0: steps run from the last to the first
+  LLVMValueRef tm_row;                   // first TM row of this block at this step
+  LLVMValueRef count;                    // active rows of the block
+  LLVMValueRef member, members, meeting; // of a team; NULL: the block is run by one thread
+  const node *product; // root whose array the product being emitted writes by itself, or NULL
 } scan_code;
 
 // Inside a scan: the memory of a scan parameter or body node at `p`, or (a sequence) its value; false when n

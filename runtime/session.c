@@ -16,6 +16,12 @@ static void call_parallel_for(void *context, void (*body)(void *env, int64_t blo
   pool_run(s->pool, body, env, blocks);
 }
 
+static int64_t call_team(void *context, void (*body)(void *env, int64_t member, void *meeting), void *env,
+                         int64_t most) {
+  const session *s = context;
+  return pool_team(s->pool, body, env, most);
+}
+
 static void call_touch(void *context, int64_t param, const int32_t *ids, int64_t n) {
   const session *s = context;
   if (s->touch)
@@ -24,6 +30,8 @@ static void call_touch(void *context, int64_t param, const int32_t *ids, int64_t
 
 const struct nlm_runtime_calls session_calls = {
     .parallel_for = call_parallel_for,
+    .team = call_team,
+    .meet = team_meet,
     .unique = unique_ids,
     .remember = remember_ids,
     .pack = pack_mask,

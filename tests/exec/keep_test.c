@@ -199,10 +199,17 @@ int main(int argc, char **argv) {
                               " -> Embedding(50, 7) -> Dense(20, activation = relu) -> Dense(2)\n}\n";
   static const char taps[] = "model tiny {\n  input words: int[time]\n  output y = words"
                              " -> Embedding(50, 7) -> Conv1D(6, 3) -> GlobalMaxPooling1D() -> Dense(2)\n}\n";
+  // recurrent weights of 0.5 MB: one text is taken through the steps by a team of threads
+  static const char gru_team[] = "model tiny {\n  input words: int[time]\n  output y = words"
+                                 " -> Embedding(50, 7) -> GRU(220, return_sequences = true)"
+                                 " -> GlobalMaxPooling1D() -> Dense(2)\n}\n";
+  static const char lstm_team[] = "model tiny {\n  input words: int[time]\n  output y = words"
+                                  " -> Embedding(50, 7, mask_zero = true) -> LSTM(181) -> Dense(2)\n}\n";
   totals t = {.pool = pool_new(2)};
   int failed = check_ids();
   failed += check_text("LSTM of words", lstm, &t) + check_text("GRU of words", gru, &t);
   failed += check_text("Dense of words", dense, &t) + check_text("Conv1D of words", taps, &t);
+  failed += check_text("GRU by a team", gru_team, &t) + check_text("LSTM by a team", lstm_team, &t);
   failed += subjects_each(SUBJECTS_LAYERS, argc > 1 ? argv[1] : NULL, check, &t);
   pool_free(t.pool);
   printf("%d models keep something, %d failed\n", t.kept, failed);
