@@ -377,6 +377,26 @@ static LLVMValueRef buffer_rows(tables *t, const entry_code *p, size_t *count) {
   return table(t->e, rows, *count);
 }
 
+// "(valid, 128) of 256 terms" for a product; the shape of what other kernels make.
+static const char *work_text(tables *t, const kernel *k) {
+  strbuf out = {0};
+  const node *made = k->kind == KERNEL_STAGE ? k->stage.roots[0] : k->subject->in[0];
+  if (k->kind == KERNEL_SCAN) {
+    const scan_body *body = scan_body_of(k->subject);
+    made = body->n_seq ? body->seq[0] : body->init[0];
+  }
+  shape_print(&made->shape, &out);
+  if (k->kind == KERNEL_STAGE && k->stage.kind == STAGE_MATMUL) {
+    const node *a = k->stage.matmul->in[0];
+    strbuf_puts(&out, " of ");
+    dim_print(a->shape.d[a->shape.rank - (k->stage.matmul->i[0] ? 2 : 1)], &out);
+    strbuf_puts(&out, " terms");
+  }
+  const char *text = arena_printf(t->mem, "%s", strbuf_text(&out));
+  strbuf_free(&out);
+  return text;
+}
+
 static LLVMValueRef kernel_rows(tables *t, const schedule *s) {
   const dim *none = dim_const(t->from->dims, 0);
   LLVMValueRef *rows = ARENA_ARRAY(t->mem, LLVMValueRef, s->kernels.len + 1);
@@ -384,6 +404,7 @@ static LLVMValueRef kernel_rows(tables *t, const schedule *s) {
     const kernel *kn = &s->kernels.data[k];
     row r = row_begin(t->e, (abi_struct)STRUCT_OF(KERNEL));
     row_set(&r, "name", text(t->e, kn->name));
+    row_set(&r, "work", text(t->e, work_text(t, kn)));
     row_set(&r, "flops", expr_value(t, kn->flops ? kn->flops : none));
     row_set(&r, "bytes", expr_value(t, kn->bytes ? kn->bytes : none));
     rows[k] = row_end(t->e, &r);

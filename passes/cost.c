@@ -56,6 +56,10 @@ static void add_stage(estimate *e, const stage *s) {
     const node *m = s->matmul, *a = m->in[0];
     const dim *inner = a->shape.d[a->shape.rank - (m->i[0] ? 2 : 1)];
     add_flops(e, dim_mul(e->t, elements(e, m), inner), 2);
+    if (m->in[1]->op == OP_PARAM)
+      add_buffer(e, m->in[1]);
+    if (s->a_table)
+      e->bytes = dim_add(e->t, e->bytes, dim_mul(e->t, elements(e, a), dim_const(e->t, 4)));
   }
   for (int k = 0; k < s->n_roots; k++) {
     node *root = s->roots[k];

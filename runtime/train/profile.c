@@ -6,7 +6,7 @@
 struct profiler {
   const struct nlm_abi_model *model;
   profile_record records[NLM_PROGRAMS];
-  double *flops[NLM_PROGRAMS]; // by kernel
+  double *flops[NLM_PROGRAMS], *bytes[NLM_PROGRAMS]; // by kernel
   double optimizer_seconds;
   uint64_t optimizer_calls;
 };
@@ -19,6 +19,7 @@ profiler *profile_new(const struct nlm_abi_model *model) {
     size_t n = program ? (size_t)program->n_kernels : 0;
     p->records[k].kernels = xcalloc(n + 1, sizeof *p->records[k].kernels);
     p->flops[k] = xcalloc(n + 1, sizeof *p->flops[k]);
+    p->bytes[k] = xcalloc(n + 1, sizeof *p->bytes[k]);
   }
   return p;
 }
@@ -29,6 +30,7 @@ void profile_free(profiler *p) {
   for (int64_t k = 0; k < NLM_PROGRAMS; k++) {
     free(p->records[k].kernels);
     free(p->flops[k]);
+    free(p->bytes[k]);
   }
   free(p);
 }
@@ -42,8 +44,11 @@ void profile_stop(profiler *p, session *s, int64_t kind) {
   if (!p)
     return;
   const struct nlm_abi_program *program = session_program(s->model, kind);
-  for (int64_t k = 0; k < program->n_kernels; k++)
-    p->flops[kind][k] += (double)session_expression(s->model, program->kernels[k].flops, s->dims, false);
+  for (int64_t k = 0; k < program->n_kernels; k++) {
+    const struct nlm_abi_kernel *kernel = &program->kernels[k];
+    p->flops[kind][k] += (double)session_expression(s->model, kernel->flops, s->dims, false);
+    p->bytes[kind][k] += (double)session_expression(s->model, kernel->bytes, s->dims, false);
+  }
 }
 
 void profile_add(profiler *p, double seconds) {
@@ -62,8 +67,8 @@ double profile_clock(void) {
 // ---- table
 
 typedef struct profile_line {
-  const char *program, *name;
-  double seconds, flops;
+  const char *program, *name, *work;
+  double seconds, flops, bytes;
   uint64_t calls;
 } profile_line;
 
@@ -80,14 +85,41 @@ static size_t collect(const profiler *p, profile_line *lines) {
     for (int64_t j = 0; program && j < program->n_kernels; j++) {
       const profile_slot *slot = &p->records[k].kernels[j];
       if (slot->calls)
-        lines[n++] =
-            (profile_line){names[k], program->kernels[j].name, slot->seconds, p->flops[k][j], slot->calls};
+        lines[n++] = (profile_line){names[k],      program->kernels[j].name, program->kernels[j].work,
+                                    slot->seconds, p->flops[k][j],           p->bytes[k][j],
+                                    slot->calls};
     }
   }
   if (p->optimizer_calls)
-    lines[n++] = (profile_line){"train", "optimizer", p->optimizer_seconds, 0, p->optimizer_calls};
+    lines[n++] = (profile_line){"train", "optimizer", "", p->optimizer_seconds, 0, 0, p->optimizer_calls};
   qsort(lines, n, sizeof *lines, by_time);
   return n;
+}
+
+// What a kernel waits for, by its size and by its operations for each byte. Today's processors do about ten
+// operations in the time that memory gives a byte.
+static const char *limit_of(const profile_line *l) {
+  enum { BALANCE = 10 };
+  if (l->bytes <= 0 && l->flops <= 0)
+    return "-";
+  if (l->seconds < 2e-6 * (double)l->calls)
+    return "its start";
+  return l->flops > BALANCE * l->bytes ? "arithmetic" : "memory";
+}
+
+static void print_rate(double amount, double seconds, strbuf *out) {
+  if (amount > 0 && seconds > 0)
+    strbuf_printf(out, " %9.2f", 1e-9 * amount / seconds);
+  else
+    strbuf_printf(out, " %9s", "-");
+}
+
+static void print_line(const profile_line *l, double total, strbuf *out) {
+  strbuf_printf(out, "%-9s %-48s %10llu %12.3f %6.1f%%", l->program, l->name, (unsigned long long)l->calls,
+                1e3 * l->seconds, total > 0 ? 100 * l->seconds / total : 0);
+  print_rate(l->flops, l->seconds, out);
+  print_rate(l->bytes, l->seconds, out);
+  strbuf_printf(out, "  %-10s %s\n", limit_of(l), l->work);
 }
 
 void profile_print(const profiler *p, strbuf *out) {
@@ -101,17 +133,10 @@ void profile_print(const profiler *p, strbuf *out) {
   double total = 0;
   for (size_t k = 0; k < n; k++)
     total += lines[k].seconds;
-  strbuf_printf(out, "%-9s %-48s %10s %12s %7s %9s\n", "program", "kernel", "calls", "ms", "share",
-                "GFLOP/s");
-  for (size_t k = 0; k < n; k++) {
-    const profile_line *l = &lines[k];
-    strbuf_printf(out, "%-9s %-48s %10llu %12.3f %6.1f%%", l->program, l->name, (unsigned long long)l->calls,
-                  1e3 * l->seconds, total > 0 ? 100 * l->seconds / total : 0);
-    if (l->flops > 0 && l->seconds > 0)
-      strbuf_printf(out, " %9.2f\n", 1e-9 * l->flops / l->seconds);
-    else
-      strbuf_printf(out, " %9s\n", "-");
-  }
+  strbuf_printf(out, "%-9s %-48s %10s %12s %7s %9s %9s  %-10s %s\n", "program", "kernel", "calls", "ms",
+                "share", "GFLOP/s", "GB/s", "limit", "makes");
+  for (size_t k = 0; k < n; k++)
+    print_line(&lines[k], total, out);
   strbuf_printf(out, "%-9s %-48s %10s %12.3f\n", "", "total", "", 1e3 * total);
   free(lines);
 }

@@ -160,7 +160,7 @@ static int64_t grad(struct nlm_frame *f) {
   return NLM_STATUS_OK;
 }
 
-static const struct nlm_abi_kernel kernels[] = {{"everything", E_TOKENS, E_ROW_BYTES}};
+static const struct nlm_abi_kernel kernels[] = {{"everything", "(batch)", E_TOKENS, E_ROW_BYTES}};
 static const struct nlm_abi_buffer buffers[] = {
     {E_ID_BYTES, 0, 1},  {E_ID_BYTES, 0, 1}, {E_SCRATCH, 0, 0},
     {E_ROW_BYTES, 0, 1}, {E_12, 0, 1},       {E_12, 0, 1},

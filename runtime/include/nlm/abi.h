@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define NLM_ABI_VERSION 9
+#define NLM_ABI_VERSION 10
 #define NLM_ABI_MAGIC INT64_C(0x314c444d4d4c4e) // "NLMMDL1"
 
 #define NLM_UNIQUE_SCRATCH(n) (16 * (n) + 16384)
@@ -97,7 +97,8 @@ enum nlm_abi_init {
 
 #define NLM_ABI_KERNEL_FIELDS(F)                                                                             \
   F(PTR, const char *, name)                                                                                 \
-  F(I64, int64_t, flops) /* expressions */                                                                   \
+  F(PTR, const char *, work) /* what it makes, for people: "(batch, 128) of 64 terms" */                     \
+  F(I64, int64_t, flops)     /* expressions */                                                               \
   F(I64, int64_t, bytes)
 
 #define NLM_ABI_GRADIENT_FIELDS(F)                                                                           \
