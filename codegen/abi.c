@@ -380,7 +380,8 @@ static LLVMValueRef buffer_rows(tables *t, const entry_code *p, size_t *count) {
 // "(valid, 128) of 256 terms" for a product; the shape of what other kernels make.
 static const char *work_text(tables *t, const kernel *k) {
   strbuf out = {0};
-  const node *made = k->kind == KERNEL_STAGE ? k->stage.roots[0] : k->subject->in[0];
+  const stage *last = k->kind == KERNEL_BAND ? &k->body[k->n_body - 1] : &k->stage;
+  const node *made = k->kind == KERNEL_TOUCH ? k->subject : k->subject ? k->subject->in[0] : last->roots[0];
   if (k->kind == KERNEL_SCAN) {
     const scan_body *body = scan_body_of(k->subject);
     made = body->n_seq ? body->seq[0] : body->init[0];
