@@ -23,8 +23,8 @@ int pool_threads(const thread_pool *p); // 1 for NULL
 // inside a block runs its blocks on that thread.
 void pool_run(thread_pool *p, void (*body)(void *env, int64_t block), void *env, int64_t blocks);
 
-// Runs body(env, member | members << 32, meeting) on 2 up to `most` threads at once and returns true; or false
-// when no other thread came at once.
+// Runs body(env, member | members << 32, meeting) on 2 up to `most` threads at once and returns true; or
+// false when no other thread came at once.
 bool pool_team(thread_pool *p, void (*body)(void *env, int64_t member, void *meeting), void *env,
                int64_t most);
 void team_meet(void *meeting, int64_t member);
