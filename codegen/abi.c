@@ -381,12 +381,17 @@ static LLVMValueRef buffer_rows(tables *t, const entry_code *p, size_t *count) {
 static const char *work_text(tables *t, const kernel *k) {
   strbuf out = {0};
   const stage *last = k->kind == KERNEL_BAND ? &k->body[k->n_body - 1] : &k->stage;
-  const node *made = k->kind == KERNEL_TOUCH ? k->subject : k->subject ? k->subject->in[0] : last->roots[0];
+  const node *made = k->subject;
+  if (!made)
+    made = last->roots[0];
+  else if (k->kind != KERNEL_TOUCH)
+    made = made->n_in ? made->in[0] : NULL;
   if (k->kind == KERNEL_SCAN) {
     const scan_body *body = scan_body_of(k->subject);
     made = body->n_seq ? body->seq[0] : body->init[0];
   }
-  shape_print(&made->shape, &out);
+  if (made)
+    shape_print(&made->shape, &out);
   if (k->kind == KERNEL_STAGE && k->stage.kind == STAGE_MATMUL) {
     const node *a = k->stage.matmul->in[0];
     strbuf_puts(&out, " of ");
