@@ -28,6 +28,7 @@ import zlib
 import numpy as np
 import torch
 
+import cases_of_arguments
 import cases_of_cells
 import cases_of_chains
 import cases_of_convolution
@@ -315,6 +316,7 @@ def main():
     cases_of_elements.all_element_cases()
     cases_of_training.all_training_cases()
     cases_of_optimizers.all_optimizer_cases()
+    cases_of_arguments.all_argument_cases()
     cases_of_steps.all_step_cases()
     cases_of_masks.all_mask_cases()
     wanted = sys.argv[1:] or sorted(CASES)
