@@ -5,6 +5,7 @@
 #include "codegen/matmul_stage.h"
 #include "codegen/module.h"
 #include "codegen/scan.h"
+#include "codegen/windows.h"
 #include "support/diag.h"
 #include <string.h>
 
@@ -30,8 +31,9 @@ static LLVMValueRef emit_kernel(program_code *pc) {
   pc->scope_keys.len = 0;
   switch (k->kind) {
   case KERNEL_STAGE:
-    return k->stage.kind == STAGE_MATMUL ? emit_matmul_kernel(pc, &k->stage)
-                                         : emit_stage_kernel(pc, &k->stage);
+    if (k->stage.kind != STAGE_MATMUL)
+      return emit_stage_kernel(pc, &k->stage);
+    return k->stage.a_windows ? emit_windows_kernel(pc, &k->stage) : emit_matmul_kernel(pc, &k->stage);
   case KERNEL_BAND:
     return emit_band_kernel(pc, k);
   case KERNEL_SCAN:

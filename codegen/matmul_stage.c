@@ -104,9 +104,9 @@ static int64_t static_extent(const dim *d) {
   return dim_is_const(d, &v) ? v : 0;
 }
 
-static const buffer *target_buffer(const matmul_code *c) {
+const buffer *matmul_target(const program_code *pc, const stage *st) {
   int count;
-  const buffer *const *list = stored_buffers(c->pc, c->st->roots[0], &count);
+  const buffer *const *list = stored_buffers(pc, st->roots[0], &count);
   INVARIANT(count > 0);
   return list[0];
 }
@@ -142,7 +142,7 @@ static gemm_operands operands_at(routine *r, const matmul_code *c, LLVMValueRef 
   node *matmul = c->st->matmul;
   LLVMValueRef m = dim_value(r, x->m), n = dim_value(r, x->n), k = dim_value(r, x->k);
   memory a = memory_of(r, c->st->a_table ? c->st->a_table : matmul->in[0]), b = memory_of(r, matmul->in[1]);
-  memory to = memory_of_buffer(r, target_buffer(c));
+  memory to = memory_of_buffer(r, matmul_target(c->pc, c->st));
   gemm_operands o = {
       .m = rows, .n = n, .k = k, .lda = x->transpose_a ? m : k, .ldb = x->transpose_b ? k : n, .ldc = n};
   LLVMValueRef a_start = emit_imul(e, batch, emit_imul(e, m, k));
@@ -225,11 +225,11 @@ static LLVMValueRef emit_body(matmul_code *c) {
 }
 
 // Further buffers of the same value (an output that is also something else) are copies.
-static void copy_result(routine *r, const matmul_code *c) {
-  node *root = c->st->roots[0];
+void copy_matmul_result(routine *r, const stage *st) {
+  node *root = st->roots[0];
   int count;
-  const buffer *const *list = stored_buffers(c->pc, root, &count);
-  LLVMValueRef bytes = emit_imul(r->e, dim_value(r, shape_elements(c->pc->dims, &root->shape)),
+  const buffer *const *list = stored_buffers(r->pc, root, &count);
+  LLVMValueRef bytes = emit_imul(r->e, dim_value(r, shape_elements(r->pc->dims, &root->shape)),
                                  const_i64(r->e, element_bytes_of(r->e, root->type)));
   for (int k = 1; k < count; k++)
     emit_memory_copy(r->e, memory_of_buffer(r, list[k]).base, memory_of_buffer(r, list[0]).base, bytes);
@@ -245,7 +245,7 @@ LLVMValueRef emit_matmul_kernel(program_code *pc, const stage *st) {
   LLVMValueRef made = routine_begin_kernel(&whole, pc);
   work_split split = split_matmul(&whole, &c);
   run_blocks(&whole, body, split.blocks);
-  copy_result(&whole, &c);
+  copy_matmul_result(&whole, st);
   routine_end_kernel(&whole, NULL);
   return made;
 }

@@ -42,6 +42,10 @@ void epilogue_end(epilogue *ep);
 // emitted.
 void emit_matmul_rows(routine *r, const stage *st, LLVMValueRef begin, LLVMValueRef end);
 const dim *matmul_work(program_code *pc, const stage *st); // multiply-adds
+// The buffer that a stage's result is written to first; the others that hold it too are copied from that one.
+const buffer *matmul_target(const program_code *pc, const stage *st);
+void copy_matmul_result(routine *r, const stage *st);
+
 LLVMValueRef emit_matmul_kernel(program_code *pc, const stage *st);
 
 #endif

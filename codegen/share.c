@@ -190,6 +190,7 @@ static void put_stage(key_maker *m, const stage *st) {
   }
   if (st->kind == STAGE_MATMUL)
     put_node(m, st->matmul);
+  put(m, st->a_windows != NULL);
   put(m, st->a_table != NULL);
   if (st->a_table) {
     put_node(m, st->a_table);

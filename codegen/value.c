@@ -243,6 +243,28 @@ static LLVMValueRef view_value(routine *r, node *n, const place *p) {
   return value_at(r, x, &q);
 }
 
+// Element of a window: its tap and channel from the last axis, then its place from those of the window.
+static LLVMValueRef windows_value(routine *r, node *n, const place *p) {
+  emitter *e = r->e;
+  const node *x = n->in[0];
+  int last = n->shape.rank - 1;
+  LLVMValueRef column = component_lanes(r, p->at[last], p->lanes);
+  LLVMTypeRef type = LLVMTypeOf(column);
+  LLVMValueRef channels = emit_like(e, dim_value(r, x->shape.d[last]), type);
+  LLVMValueRef tap = LLVMBuildUDiv(e->builder, column, channels, "");
+  place q = {.lanes = p->lanes, .at[0] = p->at[0]};
+  q.at[last] = component_of(LLVMBuildURem(e->builder, column, channels, ""), 0);
+  for (int k = windows_rank(n) - 1; k >= 0; k--) {
+    graph_window w = windows_axis(n, k);
+    LLVMValueRef step = LLVMBuildURem(e->builder, tap, const_int(type, w.size), "");
+    step = LLVMBuildMul(e->builder, step, const_int(type, w.dilation), "");
+    component start = component_scale(r, p->at[k + 1], const_i64(e, w.stride), p->lanes);
+    q.at[k + 1] = component_add(r, start, component_of(step, 0), p->lanes);
+    tap = LLVMBuildUDiv(e->builder, tap, const_int(type, w.size), "");
+  }
+  return value_at(r, n->in[0], &q);
+}
+
 // ---- rows through indices
 
 bool value_is_costly(const node *n) {
@@ -354,6 +376,8 @@ static LLVMValueRef computed_on_axes(routine *r, node *n, const place *p) {
     return concat_rest(r, n, p, 0);
   case OP_PAD:
     return pad_value(r, n, p);
+  case OP_WINDOWS:
+    return windows_value(r, n, p);
   case OP_GATHER:
     return gather_value(r, n, p);
   case OP_ONE_HOT:

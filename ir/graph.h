@@ -117,6 +117,23 @@ node *g_concat(graph *g, node *const *xs, int count, int axis); // i0
 node *g_pad(graph *g, node *x, int axis, int64_t before, const dim *size,
             double value); // size: result extent
 
+// Windows along one spatial axis: `size` taps, `dilation` apart, at every `stride`-th place; `out` windows.
+typedef struct graph_window {
+  int64_t size, stride, dilation;
+  const dim *out;
+} graph_window;
+// x [B, S..., C], one or two spatial axes with a graph_window each -> [B, out..., taps * C]: the elements of
+// every window, taps counted with the last axis fastest. i: size, stride, dilation of each axis. A product
+// reads them where they are (codegen/windows.h); they have memory of their own only where another op wants
+// them.
+node *g_windows(graph *g, node *x, const graph_window *w);
+int windows_rank(const node *windows); // spatial axes
+graph_window windows_axis(const node *windows, int k);
+int64_t windows_taps(const node *windows);
+// The windows that are operand a of this product, rows (or with transpose_a columns) of a matrix, where a
+// kernel can read them in place; NULL: it is another product.
+node *product_windows(const node *matmul);
+
 // ---- rows through indices
 // table [R, F...], index INT [I...] -> [I..., F...]; index -1 gives zeros. `inverse` (may be NULL) is given
 // when the index is a permutation of the table's rows: it is the index of the opposite gather. in = {table,

@@ -59,6 +59,8 @@ typedef struct stage {
   node *a_table; // STAGE_MATMUL: operand a is GATHER(a_table, a_index): rows are read through the index; else
                  // NULL
   node *a_index; // INT [M], materialised
+  node *a_windows; // STAGE_MATMUL: operand a is RESHAPE(a_windows), the windows of a node with memory, which
+                   // are read where they are; else NULL
 } stage;
 
 typedef enum {

@@ -100,6 +100,11 @@ static void put_attributes(const printer *p, const node *n) {
   case OP_PAD:
     strbuf_printf(out, " axis=%" PRId64 " before=%" PRId64 " value=%g", n->i[0], n->i[1], n->f);
     break;
+  case OP_WINDOWS:
+    for (int k = 0; k < windows_rank(n); k++)
+      strbuf_printf(out, " size=%" PRId64 " stride=%" PRId64 " dilation=%" PRId64, n->i[3 * k],
+                    n->i[3 * k + 1], n->i[3 * k + 2]);
+    break;
   case OP_CHECK_IDS:
     strbuf_printf(out, " bound=%" PRId64 " input=%" PRId64, n->i[0], n->i[1]);
     break;

@@ -64,7 +64,7 @@ static int most_axes(const bands *b, const kernel *k) {
   const node *root = st->roots[0];
   switch (st->kind) {
   case STAGE_MATMUL:
-    if (st->matmul->in[1]->shape.rank < 3 || st->a_table || has_other_memory(b, root))
+    if (st->matmul->in[1]->shape.rank < 3 || st->a_table || st->a_windows || has_other_memory(b, root))
       return 0;
     return st->matmul->i[0] ? st->matmul->shape.rank - 2 : st->matmul->shape.rank - 1;
   case STAGE_REDUCE: {

@@ -106,6 +106,10 @@ static bool reads_table_rows(const fusion *f, const node *matmul) {
          a->in[0]->op == OP_PARAM && a->in[1]->shape.rank == 1 && f->scan[matmul->id] < 0;
 }
 
+bool fusion_reads_windows(const fusion *f, const node *matmul) {
+  return f->scan[matmul->id] < 0 && product_windows(matmul);
+}
+
 // Weights side by side: read as often as a weight is.
 static bool is_joined_weights(const node *n) {
   for (int k = 0; k < n->n_in; k++)
@@ -168,7 +172,10 @@ static bool read_in_the_loop(const fusion *f, const scan_body *body, int k) {
 static void require_operands(fusion *f, node *n) {
   switch (n->op) {
   case OP_MATMUL:
-    require(f, reads_table_rows(f, n) ? n->in[0]->in[1] : n->in[0]);
+    if (fusion_reads_windows(f, n))
+      require(f, product_windows(n)->in[0]);
+    else
+      require(f, reads_table_rows(f, n) ? n->in[0]->in[1] : n->in[0]);
     require(f, n->in[1]);
     break;
   case OP_SEGMENT_SUM:
@@ -230,6 +237,7 @@ static int own_cost(const node *n) {
   case OP_TRANSPOSE:
   case OP_SLICE:
   case OP_REVERSE:
+  case OP_WINDOWS:
   case OP_CHECK_IDS:
     return 0;
   case OP_DIV:

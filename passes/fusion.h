@@ -37,6 +37,8 @@ void fusion_free(fusion *f);
 // The node that owns the memory of n: follows RESHAPE, CHECK_IDS and COPY-free aliases to a materialised node
 // or leaf.
 node *fusion_base(const fusion *f, node *n);
+// Whether a product takes the windows of its operand a from where they are.
+bool fusion_reads_windows(const fusion *f, const node *matmul);
 bool fusion_is_leaf(const node *n); // INPUT, PARAM, scan parameters: have memory of their own
 bool fusion_has_memory(const fusion *f, const node *n);
 

@@ -65,6 +65,8 @@ static int find_mergeable(const work_list *list, const node *n, const placing *p
 static void set_matmul(const fusion *f, stage *s, node *matmul) {
   s->matmul = matmul;
   node *a = matmul->in[0];
+  if (fusion_reads_windows(f, matmul) && !f->materialise[product_windows(matmul)->id])
+    s->a_windows = product_windows(matmul);
   if (a->op == OP_GATHER && !fusion_has_memory(f, a)) {
     s->a_table = a->in[0];
     s->a_index = a->in[1];
@@ -165,6 +167,8 @@ static bool only_inline_users(const fusion *f, const node *product) {
 static void fuse_epilogue(const fusion *f, work_list *list, int at) {
   work_item *producer = &list->items.data[at];
   node *product = producer->stage.matmul;
+  if (producer->stage.a_windows && product->i[0]) // its chains end in several places
+    return;
   if (product->shape.rank != 2 || f->is_root[product->id] || !only_inline_users(f, product))
     return;
   node *root = only_reader(f, list, product);

@@ -1,14 +1,10 @@
 // y[t] = bias + sum over taps k of x[stride * t + dilation * k - padding] W[k]. Two lowerings:
 //   tap-wise: one product of all rows with all taps, X [rows, C] x [C, k * F], then a sum of k shifted
-//   slices. The
-//     product's operand is the layer's input itself, so that a product with gathered rows is taken once per
-//     distinct id, and nothing is repeated k times.
-//   gathered windows: the k shifted slices side by side, X [windows, k * C] x [k * C, F].
-// Rule: tap-wise for ids (a gather or one-hot rows) and for one tap, and without strides where k * C > 64;
-// else gathered windows.
+//     slices. The product's operand is the layer's input itself, so that a product with gathered rows is
+//     taken once per distinct id.
+//   windows: X [windows, k * C] x [k * C, F], where the product reads the windows in place (op windows).
+// Rule: tap-wise for ids (a gather or one-hot rows) and for one tap, else windows.
 #include "ir/layers/convolution.h"
-
-enum { NARROW = 64 };
 
 const char *const convolution_paddings[] = {"valid", "same", NULL};
 const char *const convolution_paddings_causal[] = {"valid", "same", "causal", NULL};
@@ -226,23 +222,14 @@ static sizes sizes_of(const application *app) {
                  .filters = kernel->d[kernel->rank - 1]->value / groups};
 }
 
-static bool is_strided(const window_spec *w) {
-  for (int k = 0; k < w->rank; k++)
-    if (w->stride[k] > 1)
-      return true;
-  return false;
-}
-
 static bool comes_from_ids(const node *x) {
   while (x->op == OP_RESHAPE)
     x = x->in[0];
   return (x->op == OP_GATHER && x->n_in == 2) || x->op == OP_ONE_HOT;
 }
 
-static bool goes_tap_wise(const application *app, const lowered *x, const sizes *n) {
-  if (comes_from_ids(x->data) || n->taps == 1)
-    return true;
-  return !is_strided(window_of(app->layer)) && n->taps * n->features > NARROW;
+static bool goes_tap_wise(const lowered *x, const sizes *n) {
+  return comes_from_ids(x->data) || n->taps == 1;
 }
 
 static node *tap_wise(lowering *lw, const application *app, const windows *w, lowered x, const sizes *n) {
@@ -257,38 +244,64 @@ static node *tap_wise(lowering *lw, const application *app, const windows *w, lo
   return sum_of_taps(w, lower_to_dense(lw, products, app->inputs[0]), n->filters);
 }
 
-static node *gathered_windows(lowering *lw, const application *app, const windows *w, node *x,
-                              const sizes *n) {
-  graph *g = lw->g;
-  node *from = padded(w, x), **taps = ARENA_ARRAY(g->mem, node *, n->taps);
-  for (int64_t k = 0; k < n->taps; k++)
-    taps[k] = tap_of(w, from, k);
-  node *rows = g_concat(g, taps, (int)n->taps, from->shape.rank - 1);
-  node *kernel =
-      g_reshape(g, lower_weight(lw, app->layer, "kernel"), matrix(g, n->taps * n->features, n->filters));
-  return g_matmul(g, rows, kernel, false, false);
+// The windows of x [B, steps..., C], or of [g * B, steps..., C / g]: [..., out..., k * C].
+static node *gathered(const windows *w, node *x) {
+  graph_window axis[MAX_SPATIAL];
+  node *from = padded(w, x);
+  for (int k = 0; k < w->spec->rank; k++)
+    axis[k] = (graph_window){w->axis[k].size, w->axis[k].stride, w->axis[k].dilation, w->axis[k].out};
+  return g_windows(w->g, from, axis);
 }
 
-// Every group's product at once: [g, rows, C / g] x [g, C / g, k * F / g].
+static node *of_windows(lowering *lw, const application *app, const windows *w, node *x, const sizes *n) {
+  graph *g = lw->g;
+  node *kernel =
+      g_reshape(g, lower_weight(lw, app->layer, "kernel"), matrix(g, n->taps * n->features, n->filters));
+  return g_matmul(g, gathered(w, x), kernel, false, false);
+}
+
+// x [B, ..., g * C] -> [g, B, ..., C]; or back, with `apart` false.
+static node *groups_first(graph *g, node *x, const dim *groups, bool apart) {
+  int rank = x->shape.rank, axes[MAX_RANK];
+  if (!apart) {
+    for (int k = 0; k < rank; k++)
+      axes[k] = k < rank - 2 ? k + 1 : k == rank - 2 ? 0 : k;
+    node *last = g_transpose(g, x, axes);
+    shape joined = last->shape;
+    joined.d[rank - 2] = dim_mul(g->dims, groups, joined.d[rank - 1]);
+    joined.rank--;
+    return g_reshape(g, last, joined);
+  }
+  shape split = x->shape;
+  split.d[rank - 1] = groups;
+  split.d[rank] = dim_floordiv(g->dims, x->shape.d[rank - 1], groups);
+  split.rank++;
+  for (int k = 0; k <= rank; k++)
+    axes[k] = k == 0 ? rank - 1 : k < rank ? k - 1 : k;
+  return g_transpose(g, g_reshape(g, x, split), axes);
+}
+
+// Every group's product at once: [g, windows, k * C / g] x [g, k * C / g, F / g].
 static node *grouped(lowering *lw, const application *app, const windows *w, node *x, const sizes *n) {
   graph *g = lw->g;
   dim_table *d = g->dims;
-  const dim *groups = dim_const(d, n->groups), *features = dim_const(d, n->features),
-            *filters = dim_const(d, n->filters), *taps = dim_const(d, n->taps);
-  const dim *rows = dim_const(d, 1);
-  for (int k = 0; k < x->shape.rank - 1; k++)
-    rows = dim_mul(d, rows, x->shape.d[k]);
-  node *kernel =
-      g_reshape(g, lower_weight(lw, app->layer, "kernel"), shape_of(4, taps, features, groups, filters));
-  kernel = g_reshape(g, g_transpose(g, kernel, (int[]){2, 1, 0, 3}),
-                     shape_of(3, groups, features, dim_mul(d, taps, filters)));
-  node *by_group = g_transpose(g, g_reshape(g, x, shape_of(3, rows, groups, features)), (int[]){1, 0, 2});
-  node *products =
-      g_reshape(g, g_matmul(g, by_group, kernel, false, false), shape_of(4, groups, rows, taps, filters));
-  shape together = x->shape;
-  together.d[together.rank - 1] = dim_mul(d, taps, dim_mul(d, groups, filters));
-  products = g_reshape(g, g_transpose(g, products, (int[]){1, 2, 0, 3}), together);
-  return sum_of_taps(w, products, n->groups * n->filters);
+  const dim *groups = dim_const(d, n->groups), *filters = dim_const(d, n->filters);
+  node *apart = groups_first(g, x, groups, true);
+  shape images = x->shape;
+  images.d[0] = dim_mul(d, groups, x->shape.d[0]);
+  images.d[images.rank - 1] = apart->shape.d[apart->shape.rank - 1];
+  node *rows = gathered(w, g_reshape(g, apart, images));
+  shape places = rows->shape, result = {.rank = rows->shape.rank + 1, .d = {groups, x->shape.d[0]}};
+  places.d[0] = x->shape.d[0];
+  places.rank--;
+  for (int k = 1; k < places.rank; k++)
+    result.d[k + 1] = places.d[k];
+  result.d[result.rank - 1] = filters;
+  const dim *inner = rows->shape.d[rows->shape.rank - 1];
+  rows = g_reshape(g, rows, shape_of(3, groups, shape_elements(d, &places), inner));
+  node *kernel = g_reshape(g, lower_weight(lw, app->layer, "kernel"), shape_of(3, inner, groups, filters));
+  node *y = g_matmul(g, rows, g_transpose(g, kernel, (int[]){1, 0, 2}), false, false);
+  return groups_first(g, g_reshape(g, y, result), groups, false);
 }
 
 void convolution_lower(lowering *lw, const application *app) {
@@ -299,10 +312,10 @@ void convolution_lower(lowering *lw, const application *app) {
   node *y = NULL;
   if (n.groups > 1)
     y = grouped(lw, app, &w, lower_to_dense(lw, x, t), &n);
-  else if (goes_tap_wise(app, &x, &n))
+  else if (goes_tap_wise(&x, &n))
     y = tap_wise(lw, app, &w, x, &n);
   else
-    y = gathered_windows(lw, app, &w, lower_to_dense(lw, x, t), &n);
+    y = of_windows(lw, app, &w, lower_to_dense(lw, x, t), &n);
   convolution_finish(lw, app, y);
 }
 

@@ -208,11 +208,15 @@ static node *spread(graph *g, node *dy, int axis, int64_t step) {
   return g_slice(g, joined, axis, 0, dim_sub_const(g->dims, wide, step - 1), 1);
 }
 
+node *slice_adjoint(graph *g, node *dy, int axis, int64_t start, int64_t step, const dim *size) {
+  if (step != 1)
+    dy = spread(g, dy, axis, step);
+  return g_pad(g, dy, axis, start, size, 0);
+}
+
 static void slice_vjp(adjoint *a, node *y, node *dy) {
   int axis = (int)y->i[0];
-  if (y->i[2] != 1)
-    dy = spread(a->g, dy, axis, y->i[2]);
-  adjoint_add(a, y->in[0], g_pad(a->g, dy, axis, y->i[1], y->in[0]->shape.d[axis], 0));
+  adjoint_add(a, y->in[0], slice_adjoint(a->g, dy, axis, y->i[1], y->i[2], y->in[0]->shape.d[axis]));
 }
 
 // A slice starts at a constant; where the parts before it have symbolic extents, one cut after the other

@@ -73,6 +73,46 @@ node *gradcheck_pad(world *w) {
                g_pad(w->g, x, 1, 4, world_const(w, 7), 0.5));
 }
 
+// Windows of [2, height, width, channels] in a product, and by themselves.
+static node *windows(world *w, const dim *height, const dim *width, int64_t channels, graph_window y,
+                     graph_window x) {
+  node *image = square(
+      w, world_param(w, -1, 1, shape_of(4, world_const(w, 2), height, width, world_const(w, channels))));
+  graph_window both[2] = {y, x};
+  node *all = g_windows(w->g, image, both);
+  const dim *columns = all->shape.d[3];
+  node *kernel = world_param(w, -1, 1, shape_of(2, columns, world_const(w, 3)));
+  return g_add(w->g, g_matmul(w->g, all, kernel, false, false),
+               g_slice(w->g, square(w, all), 3, 0, world_const(w, 3), 1));
+}
+
+node *gradcheck_windows(world *w) {
+  graph_window y = {2, 1, 2, world_const(w, 3)}, x = {3, 1, 1, world_const(w, 2)};
+  return windows(w, world_const(w, 5), world_const(w, 4), 1, y, x);
+}
+
+static node *windows_wide(world *w) {
+  graph_window y = {2, 1, 1, world_const(w, 2)}, x = {2, 1, 2, world_const(w, 2)};
+  node *image = world_param(
+      w, -1, 1, shape_of(4, world_const(w, 1), world_const(w, 3), world_const(w, 4), world_const(w, 8)));
+  graph_window both[2] = {y, x};
+  node *all = g_windows(w->g, square(w, image), both);
+  node *kernel = world_param(w, -1, 1, shape_of(2, all->shape.d[3], world_const(w, 2)));
+  return g_matmul(w->g, all, kernel, false, false);
+}
+
+static node *windows_strided(world *w) {
+  graph_window y = {2, 2, 1, world_const(w, 2)}, x = {2, 3, 1, world_const(w, 2)};
+  return windows(w, world_const(w, 5), world_const(w, 5), 2, y, x);
+}
+
+static node *windows_symbolic(world *w) {
+  const dim *height = world_dim(w, "height", 4), *width = world_dim(w, "width", 5);
+  graph_window y = {2, 1, 1, dim_sub_const(w->g->dims, height, 1)};
+  graph_window x = {3, 1, 2, dim_sub_const(w->g->dims, width, 4)};
+  return windows(w, height, width, 2, y, x);
+}
+
 node *gradcheck_reduce_sum(world *w) {
   node *x = cube(w);
   return g_add(w->g, square(w, g_reduce_sum(w->g, square(w, x), 5)), g_reduce_sum(w->g, x, 7));
@@ -126,6 +166,9 @@ const op_case extra_cases[] = {
     {"slices side by side", side_by_side},
     {"overlapping slices", overlapping},
     {"concat of symbolic extents", concat_symbolic},
+    {"windows of many channels", windows_wide},
+    {"windows with strides", windows_strided},
+    {"windows of symbolic extents", windows_symbolic},
     {"matmul, a transposed", matmul_ta},
     {"matmul, b transposed", matmul_tb},
     {"matmul, both transposed", matmul_ta_tb},

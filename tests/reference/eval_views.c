@@ -70,6 +70,23 @@ void reference_eval_pad(reference *r, const node *n, array *out) {
   }
 }
 
+void reference_eval_windows(reference *r, const node *n, array *out) {
+  const array *x = operand(r, n, 0);
+  int64_t channels = x->extent[x->rank - 1];
+  for (size_t k = 0; k < out->count; k++) {
+    int64_t at[MAX_RANK];
+    unravel(out, k, at);
+    int64_t tap = at[out->rank - 1] / channels;
+    at[out->rank - 1] %= channels;
+    for (int j = out->rank - 3; j >= 0; j--) {
+      int64_t size = n->i[3 * j], stride = n->i[3 * j + 1], dilation = n->i[3 * j + 2];
+      at[j + 1] = at[j + 1] * stride + tap % size * dilation;
+      tap /= size;
+    }
+    out->data[k] = x->data[ravel(x, at)];
+  }
+}
+
 // ---- rows through indices
 
 void reference_eval_gather(reference *r, const node *n, array *out) {
