@@ -31,11 +31,21 @@ static void attach(epilogue *ep, emitter *e, const LLVMValueRef *extra) {
   ep->r.n_roots = ep->st->n_roots;
 }
 
+// The product as the root reads it: where the root splits its rows into several axes, a reshape.
+static node *product_of(const epilogue *ep) {
+  return g_reshape(ep->pc->s->program->g, ep->st->matmul, ep->st->roots[0]->shape);
+}
+
 // Row and column of the product within its batch -> a place of the root, whose shape has the same elements.
 static place root_place(routine *r, const stage *st, LLVMValueRef row, LLVMValueRef column, unsigned lanes,
                         LLVMValueRef batch) {
-  const shape *c = &st->matmul->shape;
+  const shape *c = &st->matmul->shape, *root = &st->roots[0]->shape;
   place p = {.lanes = lanes};
+  if (!shape_equal(c, root)) {
+    place_rows(r, root, (1u << (root->rank - 1)) - 1, row, &p);
+    p.at[root->rank - 1] = component_of(column, lanes > 1 ? 1 : 0);
+    return p;
+  }
   place_rows(r, c, (1u << (c->rank - 2)) - 1, batch, &p);
   p.at[c->rank - 2] = component_of(row, 0);
   p.at[c->rank - 1] = component_of(column, lanes > 1 ? 1 : 0);
@@ -58,7 +68,7 @@ static LLVMValueRef apply(emitter *e, LLVMValueRef v, LLVMValueRef row, LLVMValu
   place p = root_place(r, ep->st, row, column, lanes, extra[EPILOGUE_BATCH]);
   size_t mark = memo_mark(r);
   r->mask = mask;
-  memo_set(r, ep->st->matmul, &p, v);
+  memo_set(r, product_of(ep), &p, v);
   LLVMValueRef result = emit_like(e, value_at(r, ep->st->roots[0], &p), LLVMTypeOf(v));
   if (ep->scan)
     store_root(r, ep->st->roots[0], &p, result);

@@ -427,12 +427,19 @@ static bool keeps_index(const node *user) {
 }
 
 void fusion_reads(const fusion *f, node *n, fusion_visit visit, void *context) {
+  fusion_reads_through(f, n, NULL, visit, context);
+}
+
+// A reshape of `through` to the shape of the root is at the same index: only its axes are named otherwise.
+void fusion_reads_through(const fusion *f, node *n, const node *through, fusion_visit visit, void *context) {
   VEC(pending_read) stack = {0};
   uint32_t walk = ++*f->walks;
   vec_push(&stack, ((pending_read){n, true}));
   while (stack.len) {
     pending_read top = vec_pop(&stack);
-    bool stays = top.same_index && keeps_index(top.n);
+    bool renames = through && top.n->op == OP_RESHAPE && top.n->in[0] == through &&
+                   shape_equal(&top.n->shape, &n->shape);
+    bool stays = top.same_index && (renames || keeps_index(top.n));
     for (int k = 0; k < top.n->n_in; k++) {
       node *in = top.n->in[k];
       if (in->op == OP_SCAN || in->op == OP_PACK || in->op == OP_UNIQUE || f->seen[in->id][stays] == walk)

@@ -47,6 +47,8 @@ bool fusion_has_memory(const fusion *f, const node *n);
 // with either.
 typedef void (*fusion_visit)(const fusion *f, node *read, bool same_index, void *context);
 void fusion_reads(const fusion *f, node *n, fusion_visit visit, void *context);
+// The same, where a read of `through` by way of a reshape to n's shape counts as one at the same index.
+void fusion_reads_through(const fusion *f, node *n, const node *through, fusion_visit visit, void *context);
 
 // The work of one scope in an order that respects what it reads: stages, and in the outer graph (scan -1)
 // also scans, runtime calls and checks, as kernels. A node's position is its place in that list.

@@ -111,7 +111,8 @@ static bool call_kind(const node *n, kernel_kind *kind) {
   }
 }
 
-// ---- epilogues: root = f(product, other reads at the same index), the product read nowhere else
+// ---- epilogues: root = f(product, other reads at the same index), the product read nowhere else. The root
+// may split the rows of the product into several axes.
 
 typedef struct epilogue_search {
   const node *product;
@@ -129,9 +130,10 @@ static void note_epilogue_read(const fusion *f, node *read, bool same_index, voi
 }
 
 static bool is_epilogue(const fusion *f, node *root, const node *product) {
+  const shape *to = &root->shape, *from = &product->shape;
   epilogue_search s = {product, 0, true};
-  fusion_reads(f, root, note_epilogue_read, &s);
-  return s.reads > 0 && s.fits;
+  fusion_reads_through(f, root, product, note_epilogue_read, &s);
+  return s.reads > 0 && s.fits && to->rank > 0 && to->d[to->rank - 1] == from->d[from->rank - 1];
 }
 
 // The one root whose inline work reads the product; NULL: there are several, or none.
@@ -175,8 +177,7 @@ static void fuse_epilogue(const fusion *f, work_list *list, int at) {
   work_item *item =
       root && list->position[root->id] > at ? &list->items.data[list->position[root->id]] : NULL;
   if (!item || item->kind != KERNEL_STAGE || item->dropped || item->stage.kind != STAGE_MAP ||
-      item->stage.n_roots != 1 || !is_epilogue(f, root, product) ||
-      !shape_equal(&root->shape, &product->shape))
+      item->stage.n_roots != 1 || !is_epilogue(f, root, product))
     return;
   stage fused = producer->stage;
   fused.roots = item->stage.roots;
