@@ -9,8 +9,9 @@ enum {
   MOST_VECTORS = 4,
   SHARES = 16,
   FEW_TILES = 16,        // C has so few tiles that lines are shared
-  LINE_BYTES = 24 << 10, // of D that stay in the first-level cache
+  LINE_BYTES = 16 << 10, // of D that stay in the first-level cache
   GRADIENT_GRAIN = 1 << 19,
+  MOST_PARTS = 16, // that tiles are handed out in: each reads all of D
 };
 
 // A tile: `rows` elements of a run of the windows (or of all of a small window), `vectors` of D's columns.
@@ -248,7 +249,9 @@ static const dim *units_of(const gradient_code *g) {
 static work_split split_tiles(routine *r, const gradient_code *g) {
   dim_table *d = g->c.pc->dims;
   const dim *rows = dim_mul(d, dim_mul(d, g->lines, g->c.along.out), g->c.groups);
-  return split_work(r, units_of(g), dim_mul(d, rows, dim_const(d, g->c.k * g->c.n)), GRADIENT_GRAIN, 1);
+  int64_t together = divide_up(tiles_of(g) * g->shares, MOST_PARTS);
+  return split_work(r, units_of(g), dim_mul(d, rows, dim_const(d, g->c.k * g->c.n)), GRADIENT_GRAIN,
+                    together);
 }
 
 // Units [begin, end), counted by group or share and tile.

@@ -3,10 +3,7 @@
 #include "support/diag.h"
 #include <stdio.h>
 
-enum {
-  STRAIGHT_K = 32,   // a window of so few elements becomes straight code
-  STRAIGHT_RUN = 12, // so does a run
-};
+enum { STRAIGHT_RUN = 4 }; // a run of so few elements becomes straight code
 
 unsigned windows_most_rows(const emitter *e, unsigned vectors) {
   unsigned registers = e->target->vector_registers >= 32 ? 31 : 15;
@@ -87,14 +84,9 @@ static void run_at(emitter *e, const tile_code *t, LLVMValueRef run, LLVMValueRe
 static void add_window(emitter *e, const tile_code *t, LLVMValueRef *chains) {
   int64_t runs = t->c->k / t->c->run;
   LLVMValueRef a, b;
-  if (runs == 1 || t->c->k <= STRAIGHT_K) {
-    for (int64_t j = 0; j < runs; j++) {
-      run_at(e, t, const_i64(e, j), &a, &b);
-      if (runs > 1)
-        add_straight(e, t, a, b, chains);
-      else
-        add_run(e, t, a, b, chains);
-    }
+  if (runs == 1) {
+    run_at(e, t, const_i64(e, 0), &a, &b);
+    add_run(e, t, a, b, chains);
     return;
   }
   loop l;
