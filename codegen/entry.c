@@ -31,6 +31,8 @@ static LLVMValueRef emit_kernel(program_code *pc) {
   pc->scope_keys.len = 0;
   switch (k->kind) {
   case KERNEL_STAGE:
+    if (k->stage.kind == STAGE_SPARSE)
+      return emit_sparse_kernel(pc, &k->stage);
     if (k->stage.kind != STAGE_MATMUL)
       return emit_stage_kernel(pc, &k->stage);
     return k->stage.a_windows ? emit_windows_kernel(pc, &k->stage) : emit_matmul_kernel(pc, &k->stage);

@@ -322,6 +322,7 @@ const dim *stage_rows(program_code *pc, const routine *r, const stage *st) {
     int axis = lane_axis(x);
     return masked_product(pc, x, ((1u << x->rank) - 1) & ~(axis > 0 ? 1u << axis : 0));
   }
+  case STAGE_SPARSE:
   case STAGE_MATMUL:
     break;
   }
@@ -375,6 +376,7 @@ void emit_stage_rows(routine *r, const stage *st, LLVMValueRef begin, LLVMValueR
   case STAGE_SCATTER:
     emit_scatter_rows(r, root, begin, end);
     break;
+  case STAGE_SPARSE:
   case STAGE_MATMUL:
     ICE("a product has no rows here");
   }

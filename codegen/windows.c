@@ -7,26 +7,35 @@
 
 enum { PANEL_VECTORS = 2, PRODUCT_GRAIN = 1 << 19, PACK_GRAIN = 1 << 16 };
 
-windows_code windows_code_of(program_code *pc, const stage *st) {
-  const node *w = st->a_windows, *x = w->in[0], *matmul = st->matmul;
+windows_code windows_geometry(program_code *pc, const node *x, const graph_window *axes) {
   const dim *one = dim_const(pc->dims, 1);
-  int rank = windows_rank(w);
-  windows_code c = {.pc = pc, .st = st, .x = x, .y = {1, 1, 1, one}, .height = one, .groups = one};
-  c.along = windows_axis(w, rank - 1);
+  int rank = x->shape.rank - 2;
+  windows_code c = {.pc = pc, .x = x, .y = {1, 1, 1, one}, .height = one, .groups = one};
+  c.along = axes[rank - 1];
   c.width = x->shape.d[rank];
   if (rank == 2) {
-    c.y = windows_axis(w, 0);
+    c.y = axes[0];
     c.height = x->shape.d[1];
   }
   c.images = x->shape.d[0];
+  c.channels = x->shape.d[rank + 1]->value;
+  c.k = c.channels * c.y.size * c.along.size;
+  c.run = c.along.dilation == 1 ? c.along.size * c.channels : c.channels;
+  return c;
+}
+
+windows_code windows_code_of(program_code *pc, const stage *st) {
+  const node *w = st->a_windows, *matmul = st->matmul;
+  graph_window axes[2];
+  for (int k = 0; k < windows_rank(w); k++)
+    axes[k] = windows_axis(w, k);
+  windows_code c = windows_geometry(pc, w->in[0], axes);
+  c.st = st;
   if (matmul->shape.rank == 3) {
     c.groups = matmul->shape.d[0];
     c.images = dim_floordiv(pc->dims, c.images, c.groups);
   }
-  c.channels = x->shape.d[rank + 1]->value;
-  c.k = c.channels * windows_taps(w);
   c.n = matmul->shape.d[matmul->shape.rank - 1]->value;
-  c.run = c.along.dilation == 1 ? c.along.size * c.channels : c.channels;
   return c;
 }
 

@@ -19,6 +19,8 @@ typedef struct windows_code {
   int64_t run;                // elements of a run
 } windows_code;
 windows_code windows_code_of(program_code *pc, const stage *st);
+// The same of windows of x [images, S..., C] with their axes; G, N and the stage are left open.
+windows_code windows_geometry(program_code *pc, const node *x, const graph_window *axes);
 
 // Registers hold rows x vectors chains, the vectors of the other operand and one number.
 unsigned windows_most_rows(const emitter *e, unsigned vectors);
@@ -42,5 +44,7 @@ LLVMValueRef windows_tile_function(emitter *e, const windows_code *c, const wind
 LLVMValueRef emit_windows_kernel(program_code *pc, const stage *st);
 // The product with the windows transposed, windows' [K, rows] b [rows, N]: a kernel's gradient.
 LLVMValueRef emit_windows_gradient(program_code *pc, const stage *st);
+// SPREAD and COLLECT (codegen/sparse.c).
+LLVMValueRef emit_sparse_kernel(program_code *pc, const stage *st);
 
 #endif

@@ -13,7 +13,7 @@ unsigned windows_most_rows(const emitter *e, unsigned vectors) {
 
 LLVMValueRef windows_run_start(emitter *e, const windows_code *c, LLVMValueRef run, LLVMValueRef line) {
   LLVMValueRef below = emit_imul(e, line, const_i64(e, c->y.dilation));
-  if (c->along.dilation == 1)
+  if (c->run == c->along.size * c->channels)
     return emit_imul(e, run, below);
   LLVMValueRef size = const_i64(e, c->along.size);
   LLVMValueRef y = LLVMBuildSDiv(e->builder, run, size, ""), x = LLVMBuildSRem(e->builder, run, size, "");

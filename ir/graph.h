@@ -161,6 +161,16 @@ node *g_segment(graph *g, op_code op, node *x, node *starts, node *group, node *
 // Leading dimensions are equal; b may have none (then it is shared by all).
 node *g_matmul(graph *g, node *a, node *b, bool transpose_a, bool transpose_b);
 
+// Products of windows with rows g [I, O..., F] that are mostly zeros, which cost nothing: windows of
+// x [I, S..., C], one or two spatial axes with a graph_window each (its `out` is g's extent), K = taps * C.
+// spread: kernel [K, F] -> x: every window of x gets, added, kernel * (its row of g).
+// collect: [K, F]: the sum over windows of the window times its row of g.
+node *g_spread(graph *g, node *rows, node *kernel, const graph_window *w, const shape *result);
+node *g_collect(graph *g, node *x, node *rows, const graph_window *w);
+
+// The gather of rows of a matrix that x [I, S..., C] is, by an index that is never negative; NULL: it is none.
+node *gathered_rows(node *x);
+
 // ---- several results
 node *g_part(graph *g, node *multi, int k);
 

@@ -16,7 +16,7 @@ const buffer *schedule_buffer(const schedule *s, const node *n) {
 
 static const char *const place_names[] = {"workspace", "input",  "output", "mask", "probe",
                                           "weight",    "result", "rows",   "band"};
-static const char *const stage_names[] = {"map", "reduce", "segment", "scatter", "matmul"};
+static const char *const stage_names[] = {"map", "reduce", "segment", "scatter", "sparse", "matmul"};
 static const char *const kernel_names[] = {"stage", "scan", "band", "unique", "pack", "check", "touch"};
 
 // ---- text

@@ -41,6 +41,7 @@ typedef enum {
   STAGE_REDUCE,  // roots[0] is REDUCE_SUM/MAX: kept axes outside, reduced axes inside, operand inline
   STAGE_SEGMENT, // roots[0] is SEGMENT_SUM/MAX: for each segment, for its rows in order; operand inline
   STAGE_SCATTER, // roots[0] is SCATTER: zero the table, then store the inline rows at their ids
+  STAGE_SPARSE,  // roots[0] is SPREAD or COLLECT
   STAGE_MATMUL,  // matmul; roots[0] is stored: the MATMUL itself or an elementwise epilogue of it
 } stage_kind;
 

@@ -101,7 +101,9 @@ static void put_attributes(const printer *p, const node *n) {
     strbuf_printf(out, " axis=%" PRId64 " before=%" PRId64 " value=%g", n->i[0], n->i[1], n->f);
     break;
   case OP_WINDOWS:
-    for (int k = 0; k < windows_rank(n); k++)
+  case OP_SPREAD:
+  case OP_COLLECT:
+    for (int k = 0; k < n->in[0]->shape.rank - 2; k++)
       strbuf_printf(out, " size=%" PRId64 " stride=%" PRId64 " dilation=%" PRId64, n->i[3 * k],
                     n->i[3 * k + 1], n->i[3 * k + 2]);
     break;

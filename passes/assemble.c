@@ -326,7 +326,8 @@ static bool wanted_outside(const fusion *f, const node *n) {
   for (int k = 0; k < f->n_users[n->id]; k++) {
     const node *u = f->users[n->id][k];
     if (u->op == OP_SCAN || u->op == OP_UNIQUE || u->op == OP_PACK || u->op == OP_MATMUL ||
-        u->op == OP_CHECK_IDS || (f->scan[u->id] >= 0 && f->scan[n->id] < 0))
+        u->op == OP_SPREAD || u->op == OP_COLLECT || u->op == OP_CHECK_IDS ||
+        (f->scan[u->id] >= 0 && f->scan[n->id] < 0))
       return true;
   }
   return false;

@@ -78,6 +78,7 @@ static int most_axes(const bands *b, const kernel *k) {
   }
   case STAGE_SEGMENT:
   case STAGE_SCATTER:
+  case STAGE_SPARSE:
     break;
   }
   return 0;

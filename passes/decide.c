@@ -169,6 +169,17 @@ static bool read_in_the_loop(const fusion *f, const scan_body *body, int k) {
   return f->fuse && f->n_users[body->seq[k]->id] == 1 && is_light(body->seq[k], 0);
 }
 
+// Rows that an index gathers are read where the table has them.
+static void require_sparse_rows(fusion *f, node *x) {
+  node *gather = gathered_rows(x);
+  if (!gather) {
+    require(f, x);
+    return;
+  }
+  require(f, gather->in[0]);
+  require(f, gather->in[1]);
+}
+
 static void require_operands(fusion *f, node *n) {
   switch (n->op) {
   case OP_MATMUL:
@@ -185,6 +196,14 @@ static void require_operands(fusion *f, node *n) {
       require(f, n->in[3]);
     break;
   case OP_SCATTER:
+    require(f, n->in[1]);
+    break;
+  case OP_COLLECT:
+    require_sparse_rows(f, n->in[0]);
+    require(f, n->in[1]);
+    break;
+  case OP_SPREAD:
+    require(f, n->in[0]);
     require(f, n->in[1]);
     break;
   case OP_UNIQUE:
@@ -212,6 +231,8 @@ static void require_operands(fusion *f, node *n) {
 static bool must_have_memory(const node *n) {
   switch (n->op) {
   case OP_MATMUL:
+  case OP_SPREAD:
+  case OP_COLLECT:
   case OP_REDUCE_SUM:
   case OP_REDUCE_MAX:
   case OP_SEGMENT_SUM:

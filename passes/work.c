@@ -33,6 +33,9 @@ static stage_kind stage_kind_of(const node *n) {
     return STAGE_SEGMENT;
   case OP_SCATTER:
     return STAGE_SCATTER;
+  case OP_SPREAD:
+  case OP_COLLECT:
+    return STAGE_SPARSE;
   case OP_MATMUL:
     return STAGE_MATMUL;
   default:

@@ -113,6 +113,31 @@ static node *windows_symbolic(world *w) {
   return windows(w, height, width, 2, y, x);
 }
 
+static node *rows_of_windows(world *w) {
+  return world_param(w, -1, 1,
+                     shape_of(4, world_const(w, 2), world_const(w, 3), world_const(w, 2), world_const(w, 3)));
+}
+
+static void window_axes(world *w, graph_window *axes) {
+  axes[0] = (graph_window){2, 1, 2, world_const(w, 3)};
+  axes[1] = (graph_window){3, 2, 1, world_const(w, 2)};
+}
+
+node *gradcheck_spread(world *w) {
+  graph_window axes[2];
+  window_axes(w, axes);
+  node *kernel = world_param(w, -1, 1, shape_of(2, world_const(w, 12), world_const(w, 3)));
+  shape s = shape_of(4, world_const(w, 2), world_const(w, 5), world_const(w, 5), world_const(w, 2));
+  return square(w, g_spread(w->g, rows_of_windows(w), kernel, axes, &s));
+}
+
+node *gradcheck_collect(world *w) {
+  graph_window axes[2];
+  window_axes(w, axes);
+  shape s = shape_of(4, world_const(w, 2), world_const(w, 5), world_const(w, 5), world_const(w, 2));
+  return square(w, g_collect(w->g, world_param(w, -1, 1, s), rows_of_windows(w), axes));
+}
+
 node *gradcheck_reduce_sum(world *w) {
   node *x = cube(w);
   return g_add(w->g, square(w, g_reduce_sum(w->g, square(w, x), 5)), g_reduce_sum(w->g, x, 7));

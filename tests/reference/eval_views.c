@@ -87,6 +87,40 @@ void reference_eval_windows(reference *r, const node *n, array *out) {
   }
 }
 
+// Element k of window `at` (image, place): its number in x [I, S..., C].
+static size_t window_element(const node *n, const array *x, const int64_t *at, int64_t k) {
+  int64_t channels = x->extent[x->rank - 1], tap = k / channels, from[MAX_RANK] = {at[0]};
+  from[x->rank - 1] = k % channels;
+  for (int j = x->rank - 3; j >= 0; j--) {
+    int64_t size = n->i[3 * j], stride = n->i[3 * j + 1], dilation = n->i[3 * j + 2];
+    from[j + 1] = at[j + 1] * stride + tap % size * dilation;
+    tap /= size;
+  }
+  return ravel(x, from);
+}
+
+void reference_eval_spread(reference *r, const node *n, array *out) {
+  const array *rows = operand(r, n, 0), *kernel = operand(r, n, 1);
+  for (size_t j = 0; j < rows->count; j++) {
+    int64_t at[MAX_RANK];
+    unravel(rows, j, at);
+    for (int64_t k = 0; k < kernel->extent[0]; k++)
+      out->data[window_element(n, out, at, k)] +=
+          rows->data[j] * kernel->data[k * kernel->extent[1] + at[rows->rank - 1]];
+  }
+}
+
+void reference_eval_collect(reference *r, const node *n, array *out) {
+  const array *x = operand(r, n, 0), *rows = operand(r, n, 1);
+  for (size_t j = 0; j < rows->count; j++) {
+    int64_t at[MAX_RANK];
+    unravel(rows, j, at);
+    for (int64_t k = 0; k < out->extent[0]; k++)
+      out->data[k * out->extent[1] + at[rows->rank - 1]] +=
+          x->data[window_element(n, x, at, k)] * rows->data[j];
+  }
+}
+
 // ---- rows through indices
 
 void reference_eval_gather(reference *r, const node *n, array *out) {
