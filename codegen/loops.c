@@ -342,6 +342,7 @@ const dim *stage_band_rows(program_code *pc, const routine *r, const stage *st, 
     return extent_product(pc, &st->matmul->shape, axes, st->matmul->shape.rank - 1);
   case STAGE_SEGMENT:
   case STAGE_SCATTER:
+  case STAGE_SPARSE:
     break;
   }
   ICE("a stage of kind %d in a band", (int)st->kind);
