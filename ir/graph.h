@@ -168,7 +168,8 @@ node *g_matmul(graph *g, node *a, node *b, bool transpose_a, bool transpose_b);
 node *g_spread(graph *g, node *rows, node *kernel, const graph_window *w, const shape *result);
 node *g_collect(graph *g, node *x, node *rows, const graph_window *w);
 
-// The gather of rows of a matrix that x [I, S..., C] is, by an index that is never negative; NULL: it is none.
+// The gather of rows of a matrix that x [I, S..., C] is, by an index that is never negative; NULL: it is
+// none.
 node *gathered_rows(node *x);
 
 // ---- several results

@@ -35,7 +35,7 @@ node *node_uniform(const node *n);                             // rank-0 source 
 bool index_is_nonnegative(const node *index);                  // provably holds no -1
 node *g_number_like(graph *g, const node *like, double value); // constant of like's type and shape
 node *g_number(graph *g, double value, elem_type type, shape s);
-node *g_zeros(graph *g, shape s);                         // REAL
+node *g_zeros(graph *g, shape s); // REAL
 // Adjoint of g_slice(x, axis, start, ., step), dy being the slice's and `size` the extent of x.
 node *slice_adjoint(graph *g, node *dy, int axis, int64_t start, int64_t step, const dim *size);
 shape shape_without(const shape *s, unsigned axes);       // axes removed

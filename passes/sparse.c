@@ -109,8 +109,7 @@ static node *spread_rows(graph *g, node *rows, node *w) {
   graph_window axis = each_step(steps);
   shape result = steps->shape;
   result.d[2] = w->shape.d[0];
-  return g_reshape(g, g_spread(g, steps, w, &axis, &result),
-                   shape_of(2, rows->shape.d[0], w->shape.d[0]));
+  return g_reshape(g, g_spread(g, steps, w, &axis, &result), shape_of(2, rows->shape.d[0], w->shape.d[0]));
 }
 
 // [taps * F, C] with turned taps, as the gradient of windows has it, back to [taps * C, F].
