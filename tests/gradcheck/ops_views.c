@@ -103,7 +103,7 @@ static node *windows_wide(world *w) {
 
 static node *windows_strided(world *w) {
   graph_window y = {2, 2, 1, world_const(w, 2)}, x = {2, 3, 1, world_const(w, 2)};
-  return windows(w, world_const(w, 5), world_const(w, 5), 2, y, x);
+  return windows(w, world_const(w, 5), world_const(w, 5), 1, y, x);
 }
 
 static node *windows_symbolic(world *w) {
