@@ -2,12 +2,14 @@
 // functions, in one run, and relates them to this core's multiply-add peak. Figures are the best of many
 // repetitions.
 //   codegen_bench [CPU]
+//   codegen_bench sweep [CPU]: products over a grid of shapes, one line each
 #include "codegen/gemm.h"
 #include "codegen/jit.h"
 #include "codegen/math.h"
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 enum { CHAINS = 24, PEAK_STEPS = 20000, REPETITIONS = 60 };
@@ -154,9 +156,15 @@ static double peak_rate(jit *j, unsigned lanes) {
   return 2.0 * CHAINS * lanes * PEAK_STEPS / best;
 }
 
-static void time_shape(jit *j, blas_gemm *blas, int i, double peak) {
-  int m = shapes[i].m, n = shapes[i].n, k = shapes[i].k, ta = shapes[i].transpose_a,
-      tb = shapes[i].transpose_b;
+typedef struct product_shape {
+  int m, n, k, transpose_a, transpose_b;
+} product_shape;
+typedef struct product_times {
+  double ours, theirs; // seconds; theirs 1e9 without OpenBLAS
+} product_times;
+
+static product_times time_product(jit *j, blas_gemm *blas, const product_shape *s, int repetitions) {
+  int m = s->m, n = s->n, k = s->k, ta = s->transpose_a, tb = s->transpose_b;
   static const char *const names[] = {"nn", "nt", "tn", "tt"};
   gemm_entry *run = (gemm_entry *)jit_lookup(j, n == 1 ? "column" : names[2 * ta + tb]);
   float *a = random_floats((size_t)m * (size_t)k), *b = random_floats((size_t)k * (size_t)n);
@@ -164,7 +172,7 @@ static void time_shape(jit *j, blas_gemm *blas, int i, double peak) {
   int lda = ta ? m : k, ldb = tb ? k : n;
   double flop = 2.0 * m * n * k, ours = 1e9, theirs = 1e9;
   int inner = flop < 2e6 ? (int)(2e6 / flop) + 1 : 1;
-  for (int r = 0; r < REPETITIONS; r++) {
+  for (int r = 0; r < repetitions; r++) {
     double start = now();
     for (int t = 0; t < inner; t++)
       run(a, lda, b, ldb, c, n, m, n, k);
@@ -175,16 +183,40 @@ static void time_shape(jit *j, blas_gemm *blas, int i, double peak) {
     ours = middle - start < ours ? middle - start : ours;
     theirs = end - middle < theirs ? end - middle : theirs;
   }
-  ours /= inner;
-  theirs /= inner;
-  printf("%-32s [%5d x %4d] [%4d x %4d] %s%s %9.2f us %6.1f GFLOP/s %3.0f%% of peak", shapes[i].what, m, k, k,
-         n, ta ? "A'" : "  ", tb ? "B'" : "  ", ours * 1e6, flop / ours * 1e-9, 100 * flop / ours / peak);
-  if (blas)
-    printf("   OpenBLAS %9.2f us, ours/OpenBLAS %.2f", theirs * 1e6, ours / theirs);
-  printf("\n");
   free(a);
   free(b);
   free(c);
+  return (product_times){ours / inner, blas ? theirs / inner : 1e9};
+}
+
+static void print_times(const char *what, const product_shape *s, product_times t, double peak) {
+  double flop = 2.0 * s->m * s->n * s->k;
+  printf("%-32s [%5d x %4d] [%4d x %4d] %s%s %9.2f us %6.1f GFLOP/s %3.0f%% of peak", what, s->m, s->k, s->k,
+         s->n, s->transpose_a ? "A'" : "  ", s->transpose_b ? "B'" : "  ", t.ours * 1e6, flop / t.ours * 1e-9,
+         100 * flop / t.ours / peak);
+  if (t.theirs < 1e9)
+    printf("   OpenBLAS %9.2f us, ours/OpenBLAS %.2f", t.theirs * 1e6, t.ours / t.theirs);
+  printf("\n");
+  fflush(stdout);
+}
+
+static void time_shape(jit *j, blas_gemm *blas, int i, double peak) {
+  product_shape s = {shapes[i].m, shapes[i].n, shapes[i].k, shapes[i].transpose_a, shapes[i].transpose_b};
+  print_times(shapes[i].what, &s, time_product(j, blas, &s, REPETITIONS), peak);
+}
+
+// Every combination of extents and transpositions.
+static void sweep(jit *j, blas_gemm *blas, double peak) {
+  static const int sides[] = {8, 17, 32, 100, 256, 1024}, depths[] = {32, 128, 1000, 6400};
+  enum { SIDES = sizeof sides / sizeof *sides, DEPTHS = sizeof depths / sizeof *depths };
+  enum { CASES = SIDES * SIDES * DEPTHS * 4, LEAST = 3 };
+  for (int i = 0; i < CASES; i++) {
+    product_shape s = {sides[i / 4 / DEPTHS / SIDES], sides[i / 4 / DEPTHS % SIDES], depths[i / 4 % DEPTHS],
+                       i & 1, i >> 1 & 1};
+    double flop = 2.0 * s.m * s.n * s.k;
+    int repetitions = flop < 1e8 ? (int)(1e9 / (flop + 2e7)) : LEAST;
+    print_times("", &s, time_product(j, blas, &s, repetitions < 20 ? repetitions : 20), peak);
+  }
 }
 
 static void time_function(jit *j, int i) {
@@ -206,7 +238,9 @@ static void time_function(jit *j, int i) {
 int main(int argc, char **argv) {
   strbuf error = {0};
   double start = now();
-  target *t = target_new(&(target_options){.cpu = argc > 1 ? argv[1] : NULL, .opt_level = 2}, &error);
+  bool wide = argc > 1 && strcmp(argv[1], "sweep") == 0;
+  const char *cpu = argc > 1 + wide ? argv[1 + wide] : NULL;
+  target *t = target_new(&(target_options){.cpu = cpu, .opt_level = 2}, &error);
   if (!t) {
     fprintf(stderr, "%s\n", strbuf_text(&error));
     return 1;
@@ -227,9 +261,11 @@ int main(int argc, char **argv) {
   double peak = peak_rate(j, e->lanes);
   printf("multiply-add peak %.1f GFLOP/s\n", peak * 1e-9);
   blas_gemm *blas = load_blas();
-  for (int i = 0; i < SHAPES; i++)
+  if (wide)
+    sweep(j, blas, peak);
+  for (int i = 0; i < SHAPES && !wide; i++)
     time_shape(j, blas, i, peak);
-  for (int i = 0; i < FUNCTIONS; i++)
+  for (int i = 0; i < FUNCTIONS && !wide; i++)
     time_function(j, i);
   jit_free(j);
   emitter_free(e);

@@ -35,7 +35,7 @@ typedef struct gemm_spec {
 // The internal function of a specification, created at first use and found by name later:
 //   void (const real *A, i64 lda, const real *B, i64 ldb, real *C, i64 ldc, i64 M, i64 N, i64 K
 //         [, const int32_t *index] [, extra...])
-// C overlaps neither A nor B. Uses at most 40 KiB of stack; reentrant.
+// C overlaps neither A nor B. Uses at most 300 KiB of stack, with transpose_a 600 KiB; reentrant.
 // K = 0 gives 0 or the old C (through the epilogue); M or N = 0 does nothing.
 // transpose_b repacks B at each call: for many small products with one B, transpose it once beforehand.
 LLVMValueRef gemm_function(emitter *e, const gemm_spec *spec);

@@ -7,7 +7,7 @@ enum { MAX_WIDTHS = 3, TILE_HEIGHTS = 4 };
 
 typedef struct row_tiles {
   unsigned rows,
-      widths[MAX_WIDTHS]; // of whole vectors, descending, 0 ends; single masked vectors do the rest
+      widths[MAX_WIDTHS]; // of whole vectors, descending, 0 ends; masked ones do the rest
 } row_tiles;
 
 // Accumulators, B and one broadcast fit the registers; eight chains or more where the shape allows.
@@ -15,20 +15,33 @@ static const row_tiles tiles_32[TILE_HEIGHTS] = {{8, {2}}, {4, {2}}, {2, {4, 2}}
 static const row_tiles tiles_16[TILE_HEIGHTS] = {{6, {2}}, {4, {2}}, {2, {4, 2}}, {1, {8, 4, 2}}};
 
 typedef struct block {
-  const gemm_spec *spec;
+  a_form form;
   LLVMValueRef argument[BLOCK_ARGUMENTS];
-  LLVMValueRef index;      // or NULL
+  LLVMValueRef index;      // of A_GATHERED
   LLVMValueRef rows, step; // for the tiles
 } block;
 
-static void point_to_rows(emitter *e, const block *b, LLVMValueRef row, unsigned rows) {
+// Place in A of the first term of a row of op(A).
+static LLVMValueRef row_place(emitter *e, const block *b, LLVMValueRef row) {
   LLVMValueRef lda = b->argument[BLOCK_LDA], k = b->argument[BLOCK_K_FIRST];
+  if (b->form == A_COLUMNS)
+    return emit_iadd(e, emit_imul(e, k, lda), row);
+  if (b->form == A_STRIPS) {
+    LLVMValueRef in_block = emit_isub(e, row, b->argument[BLOCK_ROW_FIRST]);
+    LLVMValueRef in_strip = LLVMBuildAnd(e->builder, in_block, const_i64(e, GEMM_STRIP - 1), "");
+    LLVMValueRef strip = LLVMBuildUDiv(e->builder, in_block, const_i64(e, GEMM_STRIP), "");
+    return emit_iadd(e, emit_imul(e, strip, gemm_strip_stride(e, b->argument[BLOCK_K_COUNT])), in_strip);
+  }
+  if (b->form == A_COPIES)
+    return emit_imul(e, emit_isub(e, row, b->argument[BLOCK_ROW_FIRST]), const_i64(e, GEMM_COPY_STRIDE));
+  if (b->form == A_GATHERED)
+    row = emit_int_cast(e, emit_load(e, e->i32, emit_at(e, e->i32, b->index, row), 0, NULL), e->i64);
+  return emit_iadd(e, emit_imul(e, row, lda), k);
+}
+
+static void point_to_rows(emitter *e, const block *b, LLVMValueRef row, unsigned rows) {
   for (unsigned i = 0; i < rows; i++) {
-    LLVMValueRef which = emit_iadd(e, row, const_i64(e, i));
-    if (b->index)
-      which = emit_int_cast(e, emit_load(e, e->i32, emit_at(e, e->i32, b->index, which), 0, NULL), e->i64);
-    LLVMValueRef place = b->spec->transpose_a ? emit_iadd(e, emit_imul(e, k, lda), which)
-                                              : emit_iadd(e, emit_imul(e, which, lda), k);
+    LLVMValueRef place = row_place(e, b, emit_iadd(e, row, const_i64(e, i)));
     LLVMValueRef pointer = emit_at(e, e->real, b->argument[BLOCK_A], place);
     emit_store(e, pointer, emit_at(e, e->ptr, b->rows, const_i64(e, i)), 0, NULL);
   }
@@ -63,9 +76,16 @@ static void run_over_columns(emitter *e, const block *b, const row_tiles *tiles,
     loop_end(e, &l, NULL);
     column = l.index;
   }
-  loop_begin(e, &l, "rest", column, end, const_i64(e, e->lanes), NULL, 0, LOOP_PLAIN);
-  call_tile(e, b, (gemm_tile){tiles->rows, 1, true}, row, l.index);
-  loop_end(e, &l, NULL);
+  // Fewer than two vectors are left.
+  LLVMValueRef left = emit_isub(e, end, column);
+  branch rest, two;
+  if_begin(e, &rest, emit_icompare(e, LLVMIntSGT, left, const_i64(e, 0)), "rest");
+  if_begin(e, &two, emit_icompare(e, LLVMIntSGT, left, const_i64(e, e->lanes)), "two");
+  call_tile(e, b, (gemm_tile){tiles->rows, 2, true}, row, column);
+  if_else(e, &two);
+  call_tile(e, b, (gemm_tile){tiles->rows, 1, true}, row, column);
+  if_end(e, &two);
+  if_end(e, &rest);
 }
 
 static void run_over_rows(emitter *e, const block *b) {
@@ -82,12 +102,13 @@ static void run_over_rows(emitter *e, const block *b) {
   }
 }
 
-LLVMValueRef gemm_block_function(emitter *e, const gemm_spec *spec) {
+LLVMValueRef gemm_block_function(emitter *e, a_form form) {
+  static const char *const forms[A_FORMS] = {"rows", "columns", "gathered", "strips", "copies"};
   static const char *const names[BLOCK_ARGUMENTS] = {
       "a",       "lda",          "b",          "ldb",     "c",       "ldc",   "row_first",
       "row_end", "column_first", "column_end", "k_first", "k_count", "load_c"};
   char name[64];
-  snprintf(name, sizeof name, "gemm.block.%s", spec->transpose_a ? "t" : spec->gather_a ? "g" : "n");
+  snprintf(name, sizeof name, "gemm.block.%s", forms[form]);
   LLVMValueRef known = LLVMGetNamedFunction(e->module, name);
   if (known)
     return known;
@@ -95,16 +116,18 @@ LLVMValueRef gemm_block_function(emitter *e, const gemm_spec *spec) {
   for (unsigned i = 0; i < BLOCK_ARGUMENTS; i++)
     types[i] = i == BLOCK_A || i == BLOCK_B || i == BLOCK_C ? e->ptr : i == BLOCK_LOAD_C ? e->i1 : e->i64;
   unsigned count = BLOCK_ARGUMENTS;
-  if (spec->gather_a)
+  if (form == A_GATHERED)
     types[count++] = e->ptr;
   function_scope scope;
   LLVMValueRef function = function_begin(e, name, e->void_type, types, count, FUNCTION_NOINLINE, &scope);
-  block b = {.spec = spec, .index = spec->gather_a ? LLVMGetParam(function, BLOCK_ARGUMENTS) : NULL};
+  block b = {.form = form, .index = form == A_GATHERED ? LLVMGetParam(function, BLOCK_ARGUMENTS) : NULL};
   for (unsigned i = 0; i < BLOCK_ARGUMENTS; i++)
     b.argument[i] = parameter(e, i, names[i]);
   parameter_attribute(function, BLOCK_C, "noalias");
   b.rows = emit_stack(e, e->ptr, GEMM_MAX_ROWS, 8, "rows");
-  b.step = spec->transpose_a ? b.argument[BLOCK_LDA] : const_i64(e, 1);
+  b.step = form == A_COLUMNS  ? b.argument[BLOCK_LDA]
+           : form == A_STRIPS ? const_i64(e, GEMM_STRIP)
+                              : const_i64(e, 1);
   run_over_rows(e, &b);
   emit_return(e, NULL);
   function_end(e, &scope);

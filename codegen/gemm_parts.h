@@ -7,9 +7,31 @@
 
 enum {
   GEMM_BLOCK_K = 256,     // terms of a chain between two visits of C
-  GEMM_PANEL_VECTORS = 2, // columns of B that are packed at once
+  GEMM_PANEL_VECTORS = 2, // columns of a panel of B, which are packed beside each other
   GEMM_MAX_ROWS = 8,      // of a tile
+  GEMM_STRIP = 8,         // rows of A that are packed beside each other
 };
+
+// Elements from one packed panel of B, strip of A or copied row of A to the next, for blocks of `terms`
+// terms. A little more than they hold: at a distance of a power of two, all of them would share a few lines
+// of the cache.
+static inline LLVMValueRef gemm_panel_stride(emitter *e, LLVMValueRef terms) {
+  return emit_imul(e, emit_iadd(e, terms, const_i64(e, 1)), const_i64(e, GEMM_PANEL_VECTORS * e->lanes));
+}
+static inline LLVMValueRef gemm_strip_stride(emitter *e, LLVMValueRef terms) {
+  return emit_imul(e, emit_iadd(e, terms, const_i64(e, 2)), const_i64(e, GEMM_STRIP));
+}
+enum { GEMM_COPY_GAP = 16, GEMM_COPY_STRIDE = GEMM_BLOCK_K + GEMM_COPY_GAP };
+
+// How a block reads op(A).
+typedef enum {
+  A_ROWS,     // A is stored [M, K]
+  A_COLUMNS,  // A is stored [K, M]
+  A_GATHERED, // row i is A[index[i]]
+  A_STRIPS,   // the block's rows and terms alone, by gemm_pack_strips_function
+  A_COPIES,   // the block's rows and terms alone, by gemm_copy_rows_function
+  A_FORMS
+} a_form;
 
 // A tile of rows x vectors accumulators in registers.
 typedef struct gemm_tile {
@@ -36,7 +58,7 @@ LLVMValueRef gemm_tile_function(emitter *e, const gemm_tile *tile);
 
 // Arguments of the function that runs tiles over a block of C, in order; the index of gathered rows follows.
 typedef enum {
-  BLOCK_A, // whole matrix
+  BLOCK_A, // whole matrix, or the strips or copied rows of the block
   BLOCK_LDA,
   BLOCK_B, // op(B) at (k_first, column_first)
   BLOCK_LDB,
@@ -52,8 +74,8 @@ typedef enum {
   BLOCK_ARGUMENTS
 } block_argument;
 
-// Internal function for the specification's way of reading A, created at first use.
-LLVMValueRef gemm_block_function(emitter *e, const gemm_spec *spec);
+// Internal function for a way of reading A, created at first use.
+LLVMValueRef gemm_block_function(emitter *e, a_form form);
 
 // Arguments of the function that applies an epilogue to a block of C, in order; the epilogue's extra
 // parameters follow.
@@ -71,7 +93,17 @@ typedef enum {
 LLVMValueRef gemm_finish_function(emitter *e, const gemm_spec *spec);
 
 // void (const real *B, i64 ldb, real *out, i64 K, i64 columns): copies K x columns elements of op(B) into
-// out[K][GEMM_PANEL_VECTORS * lanes]. What lies behind the columns is left open.
+// panels [K][W], W = GEMM_PANEL_VECTORS * lanes, gemm_panel_stride apart. What lies behind the columns is
+// left open.
 LLVMValueRef gemm_pack_function(emitter *e, bool transpose_b);
+
+// void (const real *A, i64 lda, real *out, i64 K, i64 rows): copies K x rows elements of A, stored [K, M],
+// into strips [K][GEMM_STRIP], gemm_strip_stride apart, so that a tile reads consecutive elements. What lies
+// behind the rows is left open.
+LLVMValueRef gemm_pack_strips_function(emitter *e);
+
+// void (const real *A, i64 lda, real *out, i64 K, i64 rows): copies rows of K <= GEMM_BLOCK_K elements,
+// GEMM_COPY_STRIDE apart.
+LLVMValueRef gemm_copy_rows_function(emitter *e);
 
 #endif

@@ -67,7 +67,8 @@ static void emit_tile_body(emitter *e, tile_state *s) {
   LLVMValueRef chains[LOOP_MAX_CARRIED];
   unsigned vectors = s->tile->vectors;
   if (s->tile->masked)
-    s->mask = emit_tail_mask(e, const_i64(e, 0), s->argument[TILE_COLUMNS], e->lanes);
+    s->mask = emit_tail_mask(e, const_i64(e, (s->tile->vectors - 1) * e->lanes), s->argument[TILE_COLUMNS],
+                             e->lanes);
   for (unsigned i = 0; i < s->tile->rows; i++)
     s->row[i] = emit_load(e, e->ptr, emit_at(e, e->ptr, s->argument[TILE_ROWS], const_i64(e, i)), 0, NULL);
   start_chains(e, s, chains);

@@ -1,4 +1,5 @@
 #include "codegen/matmul_stage.h"
+#include "codegen/gemm_parts.h"
 #include "codegen/scan.h"
 #include "support/diag.h"
 
@@ -65,6 +66,7 @@ static LLVMValueRef apply(emitter *e, LLVMValueRef v, LLVMValueRef row, LLVMValu
   }
   unsigned lanes = type_lanes(LLVMTypeOf(v));
   row = emit_iadd(e, row, extra[EPILOGUE_ROW]);
+  column = emit_iadd(e, column, extra[EPILOGUE_COLUMN]);
   place p = root_place(r, ep->st, row, column, lanes, extra[EPILOGUE_BATCH]);
   size_t mark = memo_mark(r);
   r->mask = mask;
@@ -82,7 +84,7 @@ void epilogue_begin(epilogue *ep, program_code *pc, const stage *st, struct scan
   emitter *e = pc->e;
   *ep = (epilogue){.pc = pc, .st = st, .scan = scan};
   ep->types[EPILOGUE_CALL] = ep->types[EPILOGUE_AREA] = e->ptr;
-  ep->types[EPILOGUE_ROW] = ep->types[EPILOGUE_BATCH] = e->i64;
+  ep->types[EPILOGUE_ROW] = ep->types[EPILOGUE_COLUMN] = ep->types[EPILOGUE_BATCH] = e->i64;
   ep->types[EPILOGUE_TM_ROW] = ep->types[EPILOGUE_COUNT] = e->i64;
   ep->name = arena_printf(pc->mem, "%s.%d.%u", pc->name, pc->kernel, st->roots[0]->id);
   spec->epilogue = apply;
@@ -114,6 +116,20 @@ static int64_t static_extent(const dim *d) {
   return dim_is_const(d, &v) ? v : 0;
 }
 
+enum {
+  ROW_UNIT = 64,
+  PRODUCT_GRAIN = 1 << 20,
+  FEW_BLOCKS = 8, // enough for most machines: columns are cut down to NARROW for as many
+  NARROW = 64,
+  MANY_BLOCKS = 32, // columns are cut down to WIDE for as many
+  WIDE = 128,
+};
+
+static bool columns_are_split(const matmul_code *c) {
+  int64_t n;
+  return extent_is_one(c->x.batch) && !(dim_is_const(c->x.n, &n) && n < 2 * NARROW);
+}
+
 const buffer *matmul_target(const program_code *pc, const stage *st) {
   int count;
   const buffer *const *list = stored_buffers(pc, st->roots[0], &count);
@@ -129,7 +145,7 @@ static matmul_code plan(program_code *pc, const stage *st) {
   c.spec = (gemm_spec){.transpose_a = c.x.transpose_a,
                        .transpose_b = c.x.transpose_b,
                        .gather_a = st->a_table != NULL,
-                       .n = static_extent(c.x.n),
+                       .n = columns_are_split(&c) ? 0 : static_extent(c.x.n),
                        .k = static_extent(c.x.k)};
   return c;
 }
@@ -144,17 +160,25 @@ static LLVMValueRef element_of(routine *r, const memory *m, LLVMValueRef index) 
   return emit_at(r->e, m->element, m->base, index);
 }
 
-// Operands of product `batch`, from row `row` on.
-static gemm_operands operands_at(routine *r, const matmul_code *c, LLVMValueRef batch, LLVMValueRef row,
-                                 LLVMValueRef rows) {
+// Part of a product that a block computes.
+typedef struct product_part {
+  LLVMValueRef batch, row, rows, column, columns;
+} product_part;
+
+static gemm_operands operands_of(routine *r, const matmul_code *c, const product_part *part) {
   emitter *e = r->e;
   const matmul_extents *x = &c->x;
   node *matmul = c->st->matmul;
   LLVMValueRef m = dim_value(r, x->m), n = dim_value(r, x->n), k = dim_value(r, x->k);
   memory a = memory_of(r, c->st->a_table ? c->st->a_table : matmul->in[0]), b = memory_of(r, matmul->in[1]);
   memory to = memory_of_buffer(r, matmul_target(c->pc, c->st));
-  gemm_operands o = {
-      .m = rows, .n = n, .k = k, .lda = x->transpose_a ? m : k, .ldb = x->transpose_b ? k : n, .ldc = n};
+  gemm_operands o = {.m = part->rows,
+                     .n = part->columns,
+                     .k = k,
+                     .lda = x->transpose_a ? m : k,
+                     .ldb = x->transpose_b ? k : n,
+                     .ldc = n};
+  LLVMValueRef batch = part->batch, row = part->row;
   LLVMValueRef a_start = emit_imul(e, batch, emit_imul(e, m, k));
   if (c->st->a_table) {
     memory index = memory_of(r, c->st->a_index);
@@ -165,9 +189,10 @@ static gemm_operands operands_at(routine *r, const matmul_code *c, LLVMValueRef 
     o.a = element_of(r, &a, emit_iadd(e, a_start, in_a));
   }
   LLVMValueRef b_start = x->shared_b ? const_i64(e, 0) : emit_imul(e, batch, emit_imul(e, k, n));
-  o.b = element_of(r, &b, b_start);
+  LLVMValueRef in_b = x->transpose_b ? emit_imul(e, part->column, k) : part->column;
+  o.b = element_of(r, &b, emit_iadd(e, b_start, in_b));
   LLVMValueRef c_row = emit_iadd(e, emit_imul(e, batch, m), row);
-  o.c = element_of(r, &to, emit_imul(e, c_row, n));
+  o.c = element_of(r, &to, emit_iadd(e, emit_imul(e, c_row, n), part->column));
   return o;
 }
 
@@ -176,17 +201,51 @@ static const dim *work_of(const matmul_code *c) {
   return c->fresh ? dim_substitute(c->pc->dims, work, &c->x.m, &c->fresh, 1) : work;
 }
 
+// Blocks of a kernel: those of its rows, times those of its columns.
+typedef struct product_split {
+  work_split rows;
+  LLVMValueRef columns, columns_per_block, column_blocks, blocks;
+} product_split;
+
+// `wanted` blocks, if each still has `width` columns.
+static LLVMValueRef cut_columns(emitter *e, const product_split *s, int64_t wanted, int64_t width) {
+  LLVMValueRef most = LLVMBuildSDiv(e->builder, s->columns, const_i64(e, width), "");
+  return emit_imin(e, ceil_divide(e, const_i64(e, wanted), emit_imax(e, s->rows.blocks, const_i64(e, 1))),
+                   most);
+}
+
 // The products' rows, numbered through the batch, are cut into blocks; a block may touch several products.
-static work_split split_matmul(routine *r, const matmul_code *c) {
-  enum { ROW_UNIT = 32, PRODUCT_GRAIN = 1 << 20 };
+// The rows of one product that give few blocks are cut into columns too: a block of many rows and columns
+// reads less of both operands than one that is narrow.
+static product_split split_matmul(routine *r, const matmul_code *c) {
+  emitter *e = r->e;
   const matmul_extents *x = &c->x;
   program_code *pc = c->pc;
   const dim *rows = dim_mul(pc->dims, x->batch, c->fresh ? c->fresh : x->m);
-  return split_work(r, rows, work_of(c), PRODUCT_GRAIN, extent_is_one(x->batch) ? ROW_UNIT : 1);
+  const dim *work = work_of(c);
+  product_split s = {.rows = split_work(r, rows, work, PRODUCT_GRAIN, extent_is_one(x->batch) ? ROW_UNIT : 1),
+                     .columns = dim_value(r, x->n),
+                     .column_blocks = const_i64(e, 1)};
+  s.columns_per_block = s.columns;
+  s.blocks = s.rows.blocks;
+  if (!columns_are_split(c))
+    return s;
+  LLVMValueRef one = const_i64(e, 1), step = const_i64(e, GEMM_PANEL_VECTORS * e->lanes);
+  LLVMValueRef allowed = LLVMBuildSDiv(e->builder, dim_value(r, work), const_i64(e, PRODUCT_GRAIN), "");
+  allowed = LLVMBuildSDiv(e->builder, allowed, emit_imax(e, s.rows.blocks, one), "");
+  LLVMValueRef cuts =
+      emit_imax(e, cut_columns(e, &s, FEW_BLOCKS, NARROW), cut_columns(e, &s, MANY_BLOCKS, WIDE));
+  cuts = emit_imax(e, emit_imin(e, cuts, allowed), one);
+  LLVMValueRef per_block = ceil_divide(e, ceil_divide(e, s.columns, cuts), step);
+  s.columns_per_block = emit_imax(e, emit_imul(e, per_block, step), one);
+  s.column_blocks = ceil_divide(e, s.columns, s.columns_per_block);
+  s.blocks = emit_imul(e, s.rows.blocks, s.column_blocks);
+  return s;
 }
 
-// Rows begin .. end - 1 of all products of the batch, numbered through.
-static void emit_product_rows(routine *r, matmul_code *c, LLVMValueRef begin, LLVMValueRef end) {
+// Rows begin .. end - 1 of all products of the batch, numbered through, and some columns.
+static void emit_product_rows(routine *r, matmul_code *c, LLVMValueRef begin, LLVMValueRef end,
+                              LLVMValueRef column, LLVMValueRef columns) {
   emitter *e = r->e;
   LLVMValueRef first_new = first_row(r, c), m = dim_value(r, c->x.m);
   begin = emit_iadd(e, begin, first_new);
@@ -201,9 +260,15 @@ static void emit_product_rows(routine *r, matmul_code *c, LLVMValueRef begin, LL
   LLVMValueRef start = emit_imul(e, l.index, m);
   LLVMValueRef row = emit_imax(e, emit_isub(e, begin, start), const_i64(e, 0));
   LLVMValueRef row_end = emit_imin(e, emit_isub(e, end, start), m);
-  gemm_operands o = operands_at(r, c, l.index, row, emit_isub(e, row_end, row));
-  LLVMValueRef area = r->band ? r->band : LLVMConstNull(e->ptr), zero = const_i64(e, 0);
-  LLVMValueRef extra[EPILOGUE_EXTRA] = {r->call, row, l.index, area, zero, zero};
+  product_part part = {l.index, row, emit_isub(e, row_end, row), column, columns};
+  gemm_operands o = operands_of(r, c, &part);
+  LLVMValueRef extra[EPILOGUE_EXTRA] = {[EPILOGUE_CALL] = r->call,
+                                        [EPILOGUE_ROW] = row,
+                                        [EPILOGUE_COLUMN] = column,
+                                        [EPILOGUE_BATCH] = l.index,
+                                        [EPILOGUE_AREA] = r->band ? r->band : LLVMConstNull(e->ptr),
+                                        [EPILOGUE_TM_ROW] = const_i64(e, 0),
+                                        [EPILOGUE_COUNT] = const_i64(e, 0)};
   o.extra = extra;
   emit_gemm(e, &c->spec, &o);
   loop_end(e, &l, NULL);
@@ -214,7 +279,7 @@ void emit_matmul_rows(routine *r, const stage *st, LLVMValueRef begin, LLVMValue
   matmul_code c = plan(r->pc, st);
   if (stage_has_epilogue(st))
     epilogue_begin(&c.ep, r->pc, st, NULL, &c.spec);
-  emit_product_rows(r, &c, begin, end);
+  emit_product_rows(r, &c, begin, end, const_i64(r->e, 0), dim_value(r, c.x.n));
   epilogue_end(&c.ep);
 }
 
@@ -227,9 +292,17 @@ static LLVMValueRef emit_body(matmul_code *c) {
   routine r;
   LLVMValueRef block, begin, end;
   LLVMValueRef function = routine_begin_body(&r, c->pc, "rows", &block);
-  work_split split = split_matmul(&r, c);
-  split_range(&r, &split, block, &begin, &end);
-  emit_product_rows(&r, c, begin, end);
+  emitter *e = r.e;
+  product_split split = split_matmul(&r, c);
+  LLVMValueRef of_rows = block, column = const_i64(e, 0);
+  if (columns_are_split(c)) {
+    LLVMValueRef blocks = emit_imax(e, split.column_blocks, const_i64(e, 1));
+    of_rows = LLVMBuildSDiv(e->builder, block, blocks, "");
+    column = emit_imul(e, LLVMBuildSRem(e->builder, block, blocks, ""), split.columns_per_block);
+  }
+  split_range(&r, &split.rows, of_rows, &begin, &end);
+  LLVMValueRef columns = emit_imin(e, emit_isub(e, split.columns, column), split.columns_per_block);
+  emit_product_rows(&r, c, begin, end, column, columns);
   routine_end_body(&r);
   return function;
 }
@@ -253,7 +326,7 @@ LLVMValueRef emit_matmul_kernel(program_code *pc, const stage *st) {
   epilogue_end(&c.ep);
   routine whole;
   LLVMValueRef made = routine_begin_kernel(&whole, pc);
-  work_split split = split_matmul(&whole, &c);
+  product_split split = split_matmul(&whole, &c);
   run_blocks(&whole, body, split.blocks);
   copy_matmul_result(&whole, st);
   routine_end_kernel(&whole, NULL);

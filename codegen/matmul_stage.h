@@ -1,7 +1,7 @@
 #ifndef NLM_CODEGEN_MATMUL_STAGE_H
 #define NLM_CODEGEN_MATMUL_STAGE_H
-// STAGE_MATMUL: generated products with gathered rows and elementwise epilogues, in blocks of rows.
-// Legend: a [..., M, K], b [..., K, N].
+// STAGE_MATMUL: generated products with gathered rows and elementwise epilogues, in blocks of rows and
+// columns. Legend: a [..., M, K], b [..., K, N].
 #include "codegen/gemm.h"
 #include "codegen/loops.h"
 
@@ -16,14 +16,15 @@ matmul_extents matmul_extents_of(program_code *pc, const node *matmul);
 enum {
   EPILOGUE_CALL,
   EPILOGUE_ROW,
+  EPILOGUE_COLUMN,
   EPILOGUE_BATCH,
   EPILOGUE_AREA,
   EPILOGUE_TM_ROW,
   EPILOGUE_COUNT,
   EPILOGUE_EXTRA
 };
-// call; first row (added to the row of the product); number of the product in its batch; in a scan: the
-// stack area, first TM row and active rows; in a band: routine.band, 0, 0; else null, 0, 0.
+// call; first row and column (added to those of the product); number of the product in its batch; in a scan:
+// the stack area, first TM row and active rows; in a band: routine.band, 0, 0; else null, 0, 0.
 typedef struct epilogue {
   program_code *pc;
   const stage *st;

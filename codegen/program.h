@@ -183,6 +183,7 @@ work_split split_work(routine *r, const dim *rows, const dim *work, int64_t grai
 work_split split_work_into(routine *r, const dim *rows, const dim *work, int64_t grain, int64_t unit,
                            int64_t most);
 enum { GRAIN = 1 << 17, MOST_BLOCKS = 64 }; // enough blocks to balance, few enough to hand out cheaply
+LLVMValueRef ceil_divide(emitter *e, LLVMValueRef a, LLVMValueRef b); // a >= 0, b > 0
 void split_range(routine *r, const work_split *split, LLVMValueRef block, LLVMValueRef *begin,
                  LLVMValueRef *end);
 // Runs a body over all blocks, at once when there is only one.

@@ -315,7 +315,7 @@ void floating_state_leave(emitter *e, LLVMValueRef slot) {
 
 // ---- splitting work
 
-static LLVMValueRef ceil_divide(emitter *e, LLVMValueRef a, LLVMValueRef b) {
+LLVMValueRef ceil_divide(emitter *e, LLVMValueRef a, LLVMValueRef b) {
   LLVMValueRef sum = emit_iadd(e, a, emit_isub(e, b, const_i64(e, 1)));
   return LLVMBuildSDiv(e->builder, sum, b, "");
 }

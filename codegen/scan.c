@@ -88,7 +88,13 @@ static void emit_product(routine *r, const stage *st, const turned_weights *turn
   epilogue ep = {0};
   bool with_epilogue = stage_has_epilogue(st) || stored_elsewhere(sc, st->roots[0]);
   LLVMValueRef area = sc->area, tm_row = sc->tm_row, count = sc->count;
-  LLVMValueRef extra[EPILOGUE_EXTRA] = {r->call, const_i64(e, 0), const_i64(e, 0), area, tm_row, count};
+  LLVMValueRef extra[EPILOGUE_EXTRA] = {[EPILOGUE_CALL] = r->call,
+                                        [EPILOGUE_ROW] = const_i64(e, 0),
+                                        [EPILOGUE_COLUMN] = const_i64(e, 0),
+                                        [EPILOGUE_BATCH] = const_i64(e, 0),
+                                        [EPILOGUE_AREA] = area,
+                                        [EPILOGUE_TM_ROW] = tm_row,
+                                        [EPILOGUE_COUNT] = count};
   gemm_operands o = {.a = rows_address(r, st->matmul->in[0]),
                      .lda = const_i64(e, k),
                      .ldb = const_i64(e, n),
