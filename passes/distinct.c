@@ -1,8 +1,11 @@
 // Requires: one_hot, sink. Guarantees: a product with rows gathered from a weight is computed once per
 // distinct id, whatever their number of uses; its gradient then also sums the rows of equal ids before any
 // product. Changes: MATMUL(GATHER(E, ids), W) to GATHER(MATMUL(GATHER(E, values), W), inverse) with
-// UNIQUE(ids), and in prediction ADD(bias, that) to a GATHER of the sum. The bits stay: each row of a product
-// depends on its own row of the left operand alone.
+// UNIQUE(ids), and in prediction ADD(bias, that) to a GATHER of the sum; the bits stay, since each row of a
+// product depends on its own row of the left operand alone. Where gradients are taken, also MATMUL(GATHER(E,
+// ids) + BROADCAST(P), W), words and positions, to the sum of such a product and BROADCAST(MATMUL(P, W)),
+// equal to rounding: a training batch repeats the positions so often that their product costs little, which a
+// prediction for one example does not.
 #include "passes/pass.h"
 
 static bool is_gathered_weight(const node *a) {
@@ -39,6 +42,55 @@ static node *add_before_gather(graph *g, const node *original, node *const *new_
   return g_gather(g, g_add(g, gather->in[0], all), gather->in[1], NULL);
 }
 
+// op(W) times the rows of a gathered weight, once per distinct id: shape [ids..., N].
+static node *product_of_gathered(graph *g, const node *gather, const shape *leading, node *w,
+                                 bool transposed) {
+  node *ids = gather->in[1];
+  int64_t table_rows;
+  dim_is_const(gather->in[0]->shape.d[0], &table_rows);
+  shape flat = {.rank = 1, .d = {shape_elements(g->dims, &ids->shape)}};
+  node *unique = g_unique(g, g_reshape(g, ids, flat), table_rows);
+  node *rows = g_gather(g, gather->in[0], g_part(g, unique, UNIQUE_VALUES), NULL);
+  node *product = g_matmul(g, rows, w, false, transposed);
+  return g_gather(g, product, g_reshape(g, g_part(g, unique, UNIQUE_INVERSE), *leading), NULL);
+}
+
+static bool gathers_once_distinct(const node *x) {
+  return is_gathered_weight(x) && !is_already_distinct(x->in[1]);
+}
+
+// Rows [..., F] that are the same for every index of a leading axis.
+static bool repeats_rows(const node *x) {
+  int rank = x->shape.rank, inner = x->op == OP_BROADCAST ? x->in[0]->shape.rank : 0;
+  return inner > 1 && x->i[0] < 0 && x->i[rank - 1] == inner - 1 &&
+         x->shape.d[rank - 1] == x->in[0]->shape.d[inner - 1];
+}
+
+// A sum of gathered weights and repeated rows, at least one of them gathered.
+static bool is_sum_of_few_rows(const node *x, int depth, bool *gathered) {
+  enum { DEEPEST = 8 };
+  if (x->op == OP_ADD && depth < DEEPEST)
+    return is_sum_of_few_rows(x->in[0], depth + 1, gathered) &&
+           is_sum_of_few_rows(x->in[1], depth + 1, gathered);
+  *gathered = *gathered || gathers_once_distinct(x);
+  return gathers_once_distinct(x) || repeats_rows(x);
+}
+
+static node *product_of_sum(graph *g, const node *x, node *w, bool transposed) {
+  if (x->op == OP_ADD)
+    return g_add(g, product_of_sum(g, x->in[0], w, transposed), product_of_sum(g, x->in[1], w, transposed));
+  shape s = x->shape;
+  s.rank--;
+  if (is_gathered_weight(x))
+    return product_of_gathered(g, x, &s, w, transposed);
+  int axes[MAX_RANK];
+  for (int k = 0; k < x->shape.rank; k++)
+    axes[k] = (int)x->i[k];
+  node *product = g_matmul(g, x->in[0], w, false, transposed);
+  s.d[s.rank++] = product->shape.d[product->shape.rank - 1];
+  return g_broadcast(g, product, s, axes);
+}
+
 static node *rule(graph *g, node *original, node *const *new_in, void *context) {
   const program *p = context;
   if (p->kind == PROGRAM_INFER || p->kind == PROGRAM_EVALUATE) {
@@ -49,23 +101,20 @@ static node *rule(graph *g, node *original, node *const *new_in, void *context) 
   if (original->op != OP_MATMUL || original->i[0] || new_in[1]->shape.rank != 2 ||
       node_scan_id(g, original) >= 0)
     return NULL;
-  node *a = new_in[0];
-  bool reshaped = a->op == OP_RESHAPE && is_gathered_weight(a->in[0]);
-  node *gather = reshaped ? a->in[0] : a;
-  if (!is_gathered_weight(gather) || is_already_distinct(gather->in[1]))
+  node *a = new_in[0], *rows = a->op == OP_RESHAPE ? a->in[0] : a;
+  if (rows != a &&
+      (rows->shape.rank == 0 || a->shape.d[a->shape.rank - 1] != rows->shape.d[rows->shape.rank - 1]))
     return NULL;
-  if (reshaped && a->shape.d[a->shape.rank - 1] != gather->shape.d[gather->shape.rank - 1])
-    return NULL;
-  node *ids = gather->in[1];
-  int64_t table_rows;
-  dim_is_const(gather->in[0]->shape.d[0], &table_rows);
-  shape flat = {.rank = 1, .d = {shape_elements(g->dims, &ids->shape)}};
-  node *unique = g_unique(g, g_reshape(g, ids, flat), table_rows);
-  node *rows = g_gather(g, gather->in[0], g_part(g, unique, UNIQUE_VALUES), NULL);
-  node *product = g_matmul(g, rows, new_in[1], false, original->i[1]);
   shape leading = a->shape;
   leading.rank--;
-  return g_gather(g, product, g_reshape(g, g_part(g, unique, UNIQUE_INVERSE), leading), NULL);
+  if (gathers_once_distinct(rows))
+    return product_of_gathered(g, rows, &leading, new_in[1], original->i[1] != 0);
+  bool gathered = false;
+  if (p->kind != PROGRAM_GRAD || rows->op != OP_ADD || !is_sum_of_few_rows(rows, 0, &gathered) || !gathered)
+    return NULL;
+  node *product = product_of_sum(g, rows, new_in[1], original->i[1] != 0);
+  leading.d[leading.rank++] = product->shape.d[product->shape.rank - 1];
+  return g_reshape(g, product, leading);
 }
 
 static void run(compilation *c) {

@@ -100,6 +100,11 @@ static const char *const examples[] = {
     "    -> GlobalAveragePooling1D() -> Dense(2)\n}\n",
     "model tiny {\n  input words: int[5]\n  output y = words -> PositionalEmbedding(6, 7, 3) -> "
     "GlobalMaxPooling1D()\n}\n",
+    "model tiny {\n  input words: int[5]\n  x = words -> PositionalEmbedding(5, 7, 3)\n"
+    "  output y = x + Dense(3)(x) -> GlobalMaxPooling1D()\n}\n",
+    "model tiny {\n  input words: int[time]\n  output y = words -> PositionalEmbedding(9, 7, 3, mask_zero = "
+    "true)"
+    "\n    -> Dense(2) -> GlobalAveragePooling1D()\n}\n",
     NULL};
 
 const layer_def positional_embedding_layer = {

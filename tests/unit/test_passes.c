@@ -55,10 +55,15 @@ static void make_attention(small_model *s, tensor *words) {
   small_output(s, "y", small_chain(s, x, "GlobalAveragePooling1D()", "Dense(1, activation = sigmoid)", NULL));
 }
 
+static void make_positions(small_model *s, tensor *words) {
+  tensor *x = small_chain(s, words, "PositionalEmbedding(6, 7, 3)", "Dense(4, activation = tanh)", NULL);
+  small_output(s, "y", small_chain(s, x, "GlobalAveragePooling1D()", "Dense(1, activation = sigmoid)", NULL));
+}
+
 static const net nets[] = {
-    {"pooled", make_pooled},      {"unmasked", make_unmasked}, {"bidirectional", make_bidirectional},
-    {"stacked", make_stacked},    {"one_hot", make_one_hot},   {"flat", make_flat},
-    {"attention", make_attention}};
+    {"pooled", make_pooled},       {"unmasked", make_unmasked},  {"bidirectional", make_bidirectional},
+    {"stacked", make_stacked},     {"one_hot", make_one_hot},    {"flat", make_flat},
+    {"attention", make_attention}, {"positions", make_positions}};
 enum { N_NETS = sizeof nets / sizeof *nets };
 
 static void begin(small_model *s, const net *n) {
@@ -281,6 +286,32 @@ static void test_one_hot_is_never_a_matrix(void **state) {
   small_model_end(&s);
 }
 
+// Embedded words and positions are multiplied apart, each once, where gradients are taken.
+static void test_sums_of_rows_are_not_multiplied(void **state) {
+  (void)state;
+  small_model s;
+  model_run r;
+  begin(&s, &nets[7]);
+  lower_net(&r, &s, &nets[7], PROGRAM_GRAD);
+  pipeline_run(&(compilation){.program = r.p}, &(pipeline_options){.stop_after = "distinct", .verify = true});
+  int products = 0;
+  for (size_t k = 0; k < r.p->roots.len; k++) {
+    node **list;
+    size_t n = graph_reachable(r.p->g, &r.p->roots.data[k].value, 1, &list);
+    for (size_t j = 0; j < n; j++) {
+      if (list[j]->op != OP_MATMUL)
+        continue;
+      const node *a = list[j]->in[0]->op == OP_RESHAPE ? list[j]->in[0]->in[0] : list[j]->in[0];
+      assert_true(a->op != OP_ADD);
+      products++;
+    }
+    free(list);
+  }
+  assert_true(products >= 3); // of words, of positions, of the second layer
+  run_end(&r);
+  small_model_end(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_values_stay),
@@ -289,6 +320,7 @@ int main(void) {
       cmocka_unit_test(test_products_leave_the_time_loop),
       cmocka_unit_test(test_scores_never_exist_as_a_whole),
       cmocka_unit_test(test_one_hot_is_never_a_matrix),
+      cmocka_unit_test(test_sums_of_rows_are_not_multiplied),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
