@@ -414,6 +414,11 @@ LLVMValueRef emit_stage_kernel(program_code *pc, const stage *st) {
   LLVMValueRef function = routine_begin_body(&body, pc, "rows", &block);
   work_split split = stage_split(&body, st);
   split_range(&body, &split, block, &begin, &end);
+  if (st->kind == STAGE_SEGMENT) {
+    LLVMValueRef next = emit_iadd(body.e, block, const_i64(body.e, 1));
+    begin = segment_border(&body, st->roots[0], block, split.blocks);
+    end = segment_border(&body, st->roots[0], next, split.blocks);
+  }
   emit_stage_rows(&body, st, begin, end);
   routine_end_body(&body);
   made = routine_begin_kernel(&whole, pc);

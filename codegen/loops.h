@@ -49,6 +49,9 @@ const dim *reduction_rows(program_code *pc, const reduction *d);
 const dim *reduction_rows_inside(program_code *pc, const reduction *d); // for one row of axis 0
 void emit_reduction_rows(routine *r, const reduction *d, LLVMValueRef begin, LLVMValueRef end);
 void emit_segment_rows(routine *r, node *root, LLVMValueRef begin, LLVMValueRef end);
+// First segment of a block, such that blocks have about as many rows and segments together: the segments of
+// frequent words are long. Borders depend on the starts, the sum of a segment does not depend on them.
+LLVMValueRef segment_border(routine *r, node *root, LLVMValueRef block, LLVMValueRef blocks);
 // A whole kernel that reduces over everything but a row of columns, in fixed blocks joined in order; false
 // when the reduction has another form.
 bool emit_split_reduction(program_code *pc, const stage *st, LLVMValueRef *made);

@@ -118,6 +118,7 @@ static int64_t static_extent(const dim *d) {
 
 enum {
   ROW_UNIT = 64,
+  LONG_ROW_UNIT = 128, // where K is long, as across batches, and both operands pass by for each block
   PRODUCT_GRAIN = 1 << 20,
   FEW_BLOCKS = 8, // enough for most machines: columns are cut down to NARROW for as many
   NARROW = 64,
@@ -223,7 +224,8 @@ static product_split split_matmul(routine *r, const matmul_code *c) {
   program_code *pc = c->pc;
   const dim *rows = dim_mul(pc->dims, x->batch, c->fresh ? c->fresh : x->m);
   const dim *work = work_of(c);
-  product_split s = {.rows = split_work(r, rows, work, PRODUCT_GRAIN, extent_is_one(x->batch) ? ROW_UNIT : 1),
+  int64_t multiple = !extent_is_one(x->batch) ? 1 : x->transpose_a ? LONG_ROW_UNIT : ROW_UNIT;
+  product_split s = {.rows = split_work(r, rows, work, PRODUCT_GRAIN, multiple),
                      .columns = dim_value(r, x->n),
                      .column_blocks = const_i64(e, 1)};
   s.columns_per_block = s.columns;

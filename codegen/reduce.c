@@ -318,6 +318,29 @@ static LLVMValueRef segment_start(routine *r, node *root, LLVMValueRef group) {
   return emit_int_cast(r->e, value_at(r, root->in[1], &at), r->e->i64);
 }
 
+LLVMValueRef segment_border(routine *r, node *root, LLVMValueRef block, LLVMValueRef blocks) {
+  enum { HALVINGS = 32 };
+  emitter *e = r->e;
+  LLVMValueRef groups = dim_value(r, root->shape.d[0]), rows = dim_value(r, root->in[0]->shape.d[0]);
+  LLVMValueRef before = emit_imul(e, emit_iadd(e, groups, rows), block);
+  before = LLVMBuildSDiv(e->builder, before, blocks, "");
+  LLVMValueRef range[2] = {const_i64(e, 0), groups}, next[2];
+  loop l;
+  loop_begin(e, &l, "border", const_i64(e, 0), const_i64(e, HALVINGS), const_i64(e, 1), range, 2, LOOP_PLAIN);
+  size_t mark = memo_mark(r);
+  LLVMValueRef low = l.carried[0], high = l.carried[1];
+  LLVMValueRef middle = LLVMBuildLShr(e->builder, emit_iadd(e, low, high), const_i64(e, 1), "");
+  LLVMValueRef at_middle = emit_iadd(e, segment_start(r, root, middle), middle);
+  LLVMValueRef open = emit_icompare(e, LLVMIntSLT, low, high);
+  LLVMValueRef above = emit_icompare(e, LLVMIntSLT, at_middle, before);
+  next[0] =
+      emit_select(e, LLVMBuildAnd(e->builder, open, above, ""), emit_iadd(e, middle, const_i64(e, 1)), low);
+  next[1] = emit_select(e, above, high, middle);
+  memo_release(r, mark);
+  loop_end(e, &l, next);
+  return emit_select(e, emit_icompare(e, LLVMIntSLT, block, blocks), l.carried[0], groups);
+}
+
 // All columns of one segment: other axes of the rows, then tiles.
 static void emit_segment(routine *r, tile *t, segment_rows *seg, LLVMValueRef begin, LLVMValueRef end) {
   emitter *e = r->e;

@@ -199,6 +199,10 @@ static void check_flags(jit *j, real_kind kind, bool fused, unsigned flags, uint
   }
   if (flags < GATHER)
     run_job(kind, fused, flags, (shape){261, 37, 270}, run, state);
+  if (flags < GATHER) // narrow, more than one stretch of rows
+    run_job(kind, fused, flags, (shape){530, 9, 40}, run, state);
+  if (flags < ACCUMULATE) // far apart rows, more than one block of columns
+    run_job(kind, fused, flags, (shape){66, 140, 1040}, run, state);
 }
 
 static void check_transpose(jit *j, real_kind kind, uint64_t *state) {
