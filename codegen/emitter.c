@@ -155,7 +155,8 @@ static LLVMBasicBlockRef new_block(emitter *e, const char *name, const char *par
 void loop_begin(emitter *e, loop *l, const char *name, LLVMValueRef begin, LLVMValueRef end,
                 LLVMValueRef step, const LLVMValueRef *initial, unsigned carried_count, unsigned flags) {
   INVARIANT(carried_count <= LOOP_MAX_CARRIED);
-  *l = (loop){.carried_count = carried_count, .flags = flags, .step = step};
+  *l = (loop){.carried_count = carried_count, .flags = flags, .begin = begin, .step = step, .outer = e->open};
+  e->open = l;
   LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder);
   l->header = new_block(e, name, "header");
   l->body = new_block(e, name, "body");
@@ -170,6 +171,28 @@ void loop_begin(emitter *e, loop *l, const char *name, LLVMValueRef begin, LLVMV
   }
   LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, l->index, end, ""), l->body, l->exit);
   LLVMPositionBuilderAtEnd(e->builder, l->body);
+}
+
+static bool is_multiple_to(const emitter *e, LLVMValueRef v, int64_t of, int depth) {
+  enum { DEEPEST = 8 };
+  if (LLVMIsAConstantInt(v))
+    return LLVMConstIntGetSExtValue(v) % of == 0;
+  if (depth == DEEPEST || !LLVMIsAInstruction(v))
+    return false;
+  for (const loop *l = e->open; l; l = l->outer)
+    if (l->index == v)
+      return is_multiple_to(e, l->begin, of, depth + 1) && is_multiple_to(e, l->step, of, depth + 1);
+  LLVMOpcode op = LLVMGetInstructionOpcode(v);
+  if (op != LLVMAdd && op != LLVMSub && op != LLVMMul && op != LLVMAnd)
+    return false;
+  bool first = is_multiple_to(e, LLVMGetOperand(v, 0), of, depth + 1);
+  if (first != (op == LLVMAdd || op == LLVMSub)) // decided already
+    return first;
+  return is_multiple_to(e, LLVMGetOperand(v, 1), of, depth + 1);
+}
+
+bool is_multiple(const emitter *e, LLVMValueRef v, int64_t of) {
+  return is_multiple_to(e, v, of, 0);
 }
 
 static LLVMMetadataRef loop_property(emitter *e, const char *name, int64_t value) {
@@ -199,6 +222,7 @@ static void mark_plain(emitter *e, LLVMValueRef back_branch) {
 }
 
 void loop_end(emitter *e, loop *l, const LLVMValueRef *next) {
+  e->open = l->outer;
   l->latch = LLVMGetInsertBlock(e->builder);
   LLVMValueRef next_index = LLVMBuildNSWAdd(e->builder, l->index, l->step, "");
   LLVMAddIncoming(l->index, &next_index, &l->latch, 1);

@@ -23,9 +23,10 @@ typedef struct emitter {
   unsigned real_bytes; // 4 or 8
   unsigned lanes;      // reals in a vector of the target
   LLVMTypeRef real, i1, i8, i32, i64, ptr, void_type;
-  LLVMTypeRef vector;    // lanes x real
-  LLVMTypeRef mask_type; // lanes x i1
-  LLVMValueRef function; // being emitted, or NULL
+  LLVMTypeRef vector;      // lanes x real
+  LLVMTypeRef mask_type;   // lanes x i1
+  LLVMValueRef function;   // being emitted, or NULL
+  const struct loop *open; // the innermost loop being emitted, or NULL
 } emitter;
 
 // A new context and module; `name` is the module's identifier. emitter_free releases both (and all values).
@@ -169,7 +170,8 @@ enum {
 typedef struct loop {
   LLVMBasicBlockRef header, body, latch, exit;
   LLVMValueRef index; // i64
-  LLVMValueRef step;
+  LLVMValueRef begin, step;
+  const struct loop *outer; // that is being emitted, or NULL
   unsigned carried_count, flags;
   LLVMValueRef
       carried[LOOP_MAX_CARRIED]; // inside: at the start of the iteration; after the end: the final values
@@ -178,6 +180,8 @@ typedef struct loop {
 void loop_begin(emitter *e, loop *l, const char *name, LLVMValueRef begin, LLVMValueRef end,
                 LLVMValueRef step, const LLVMValueRef *initial, unsigned carried_count, unsigned flags);
 void loop_end(emitter *e, loop *l, const LLVMValueRef *next); // next carried values; goes on after the loop
+// Whether an i64 is known to be a multiple of a power of two, from how it is computed.
+bool is_multiple(const emitter *e, LLVMValueRef v, int64_t of);
 
 typedef struct branch {
   LLVMBasicBlockRef then_block, else_block, then_end, end;

@@ -101,6 +101,15 @@ static void split_number(routine *r, const shape *s, int from, int to, component
     at[from] = number;
     return;
   }
+  int64_t inner;
+  if (number.step == 1 && !is_vector(&number) && dim_is_const(s->d[to - 1], &inner) && inner % lanes == 0 &&
+      is_multiple(e, number.base, lanes)) { // the lanes lie within one line of the last axis
+    LLVMValueRef line = const_i64(e, inner);
+    at[to - 1] = (component){LLVMBuildURem(e->builder, number.base, line, ""), 1};
+    component lines = {LLVMBuildUDiv(e->builder, number.base, line, ""), 0};
+    split_number(r, s, from, to - 1, lines, lanes, at);
+    return;
+  }
   LLVMValueRef rest = component_lanes(r, number, lanes);
   for (int k = to - 1; k > from; k--) {
     LLVMValueRef extent = emit_like(e, dim_value(r, s->d[k]), LLVMTypeOf(rest));
