@@ -102,7 +102,7 @@ static const char *const examples[] = {
     "GlobalMaxPooling1D()\n}\n",
     "model tiny {\n  input words: int[5]\n  x = words -> PositionalEmbedding(5, 7, 3)\n"
     "  output y = x + Dense(3)(x) -> GlobalMaxPooling1D()\n}\n",
-    "model tiny {\n  input words: int[time]\n  output y = words -> PositionalEmbedding(9, 7, 3, mask_zero = "
+    "model tiny {\n  input words: int[time]\n  output y = words -> PositionalEmbedding(40, 7, 3, mask_zero = "
     "true)"
     "\n    -> Dense(2) -> GlobalAveragePooling1D()\n}\n",
     NULL};
