@@ -210,6 +210,22 @@ void spill_free(void *memory) {
   pthread_mutex_unlock(&lock);
 }
 
+bool spill_holds(const void *memory) {
+  if (!atomic_load(&spill_is_mapped))
+    return false;
+  pthread_mutex_lock(&lock);
+  const piece *p = find(memory);
+  bool held_in_file = p && p->file >= 0;
+  pthread_mutex_unlock(&lock);
+  return held_in_file;
+}
+
+void spill_expect(const void *part, size_t bytes) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)part & ~(page - 1);
+  if (bytes)
+    madvise((void *)first, (uintptr_t)part + bytes - first, MADV_WILLNEED);
+}
+
 void spill_let_go(size_t bytes) {
   if (atomic_fetch_add(&touched, bytes) + bytes < limit / 4)
     return;

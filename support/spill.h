@@ -41,6 +41,10 @@ static inline void spill_touched(size_t bytes) {
     spill_let_go(bytes);
 }
 
+// Whether a piece lies in a file, and that a part of such a piece will be read soon.
+bool spill_holds(const void *piece);
+void spill_expect(const void *part, size_t bytes);
+
 // A VEC (support/vec.h) of such memory.
 #define spill_reserve(v, n)                                                                                  \
   do {                                                                                                       \

@@ -167,6 +167,9 @@ size_t data_column_steps(const data_column *c, size_t row);
 // Numbers in one step: F; 1 for rank 0 and 1.
 size_t data_column_step_items(const data_column *c);
 
+// These rows will be gathered soon: where they lie in a file, reading begins.
+void data_column_expect(const data_column *c, const size_t *rows, size_t b);
+
 // Fill out[B, steps, F] with the rows named (in that order), 0 after a row's end; longer rows are cut. Rank
 // 0: give steps = 1. Number columns convert (int32 to float too; never float to int). data_gather_nested_i32
 // fills out[B, steps, inner]. Rows must exist; `out` is the caller's.

@@ -1,6 +1,7 @@
 // Batches: rows by number into padded [B, steps, F] buffers.
 #include "runtime/data/dataset.h"
 #include "support/diag.h"
+#include "support/spill.h"
 #include <string.h>
 
 size_t data_column_step_items(const data_column *c) {
@@ -44,6 +45,17 @@ size_t data_column_longest_inner(const data_column *c, const size_t *rows, size_
       longest = n > longest ? n : longest;
     }
   return longest;
+}
+
+void data_column_expect(const data_column *c, const size_t *rows, size_t b) {
+  const char *items = c->ints     ? (const char *)c->ints
+                      : c->floats ? (const char *)c->floats
+                                  : (const char *)c->doubles;
+  size_t width = c->ints ? sizeof *c->ints : c->floats ? sizeof *c->floats : sizeof *c->doubles;
+  if (!items || c->step_start || !spill_holds(items))
+    return;
+  for (size_t i = 0; i < b; i++)
+    spill_expect(items + row_begin(c, rows[i]) * width, row_items(c, rows[i]) * width);
 }
 
 // Defines gather_<to>_from_<from>: copies what there is of each row, then zeros.

@@ -84,14 +84,18 @@ static void write_run(text_adapter *a) {
   xfree(tokens);
   token_table_free(&a->table);
   token_table_init(&a->table, 0);
+  free(a->counts);
+  a->counts = NULL;
+  a->counts_cap = 0;
 }
 
 // Between documents, so that no document counts twice for a token.
 static void end_document(text_adapter *a) {
   const token_table *t = &a->table;
-  size_t bytes = t->block_bytes + t->count * (sizeof(token_entry) + sizeof(token_counts)) +
-                 (t->mask + 1) * sizeof(token_slot);
-  if (bytes > spill_limit() / 4 && t->count)
+  size_t sorting = t->count * 2 * sizeof(counted_token); // what writing a run takes
+  size_t bytes = t->block_cap + t->entries_cap * sizeof(token_entry) + a->counts_cap * sizeof(token_counts) +
+                 (t->mask + 1) * sizeof(token_slot) + sorting;
+  if (bytes > spill_limit() / 8 && t->count)
     write_run(a);
 }
 

@@ -371,6 +371,12 @@ bool batcher_divides(const batcher *b, size_t rows, size_t batch_size, strbuf *e
   return false;
 }
 
+void batcher_expect(const batcher *b, const size_t *rows, size_t count) {
+  for (int64_t k = 0; k < b->model->abi->n_inputs; k++)
+    if (b->columns[k])
+      data_column_expect(b->columns[k], rows, count);
+}
+
 bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned programs, strbuf *error) {
   const struct nlm_abi_model *abi = b->model->abi;
   b->rows = rows;

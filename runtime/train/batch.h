@@ -45,6 +45,9 @@ void batcher_weigh_classes(batcher *b, const double *const *tables);
 // Sets dimensions, inputs, outputs and workspace for a set of programs (bits 1 << kind); rows [count] stay
 // borrowed until the next load. False and a sentence: rows that do not go together, or no memory.
 bool batcher_load(batcher *b, const size_t *rows, size_t count, unsigned programs, strbuf *error);
+// Tells which rows the next load will name: where they lie in a temporary file, the system begins to read
+// them and goes on while the current batch is computed.
+void batcher_expect(const batcher *b, const size_t *rows, size_t count);
 // Whether batches of this size leave no smaller one at the end, which a model with states would need; else a
 // sentence.
 bool batcher_divides(const batcher *b, size_t rows, size_t batch_size, strbuf *error);

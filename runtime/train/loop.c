@@ -29,8 +29,10 @@ static void show_messages(trainer *t) {
 
 static bool take_step(trainer *t, const size_t *rows, size_t count, strbuf *error) {
   session *s = &t->session;
+  double loading = t->profile ? profile_clock() : 0;
   if (!batcher_load(t->training.batches, rows, count, 1u << NLM_GRAD, error))
     return false;
+  profile_add(t->profile, PROFILE_BATCHES, t->profile ? profile_clock() - loading : 0);
   s->frame.step = (uint64_t)optimizer_steps(t->optimizer);
   profile_start(t->profile, s, NLM_GRAD);
   if (session_run(s, NLM_GRAD)) {
@@ -40,7 +42,7 @@ static bool take_step(trainer *t, const size_t *rows, size_t count, strbuf *erro
   profile_stop(t->profile, s, NLM_GRAD);
   double started = t->profile ? profile_clock() : 0;
   optimizer_step(t->optimizer);
-  profile_add(t->profile, t->profile ? profile_clock() - started : 0);
+  profile_add(t->profile, PROFILE_OPTIMIZER, t->profile ? profile_clock() - started : 0);
   tally_add(&t->tally, t->training.batches);
   return true;
 }
@@ -84,6 +86,9 @@ static bool train_epoch(trainer *t, int64_t epoch, strbuf *error) {
   progress_epoch(&t->progress, epoch, steps);
   while (done < steps && !t->host.stop) {
     size_t first = done * batch, count = n - first < batch ? n - first : batch;
+    if (first + count < n) // read from disk while this batch is computed
+      batcher_expect(t->training.batches, t->order + first + count,
+                     n - first - count < batch ? n - first - count : batch);
     if (!take_step(t, t->order + first, count, error))
       return false;
     if (was_number && !isfinite(t->session.frame.results[0])) {

@@ -7,8 +7,8 @@ struct profiler {
   const struct nlm_abi_model *model;
   profile_record records[NLM_PROGRAMS];
   double *flops[NLM_PROGRAMS], *bytes[NLM_PROGRAMS]; // by kernel
-  double optimizer_seconds;
-  uint64_t optimizer_calls;
+  double part_seconds[PROFILE_PARTS];
+  uint64_t part_calls[PROFILE_PARTS];
 };
 
 profiler *profile_new(const struct nlm_abi_model *model) {
@@ -51,11 +51,11 @@ void profile_stop(profiler *p, session *s, int64_t kind) {
   }
 }
 
-void profile_add(profiler *p, double seconds) {
+void profile_add(profiler *p, profile_part part, double seconds) {
   if (!p)
     return;
-  p->optimizer_seconds += seconds;
-  p->optimizer_calls++;
+  p->part_seconds[part] += seconds;
+  p->part_calls[part]++;
 }
 
 double profile_clock(void) {
@@ -90,8 +90,10 @@ static size_t collect(const profiler *p, profile_line *lines) {
                                     slot->calls};
     }
   }
-  if (p->optimizer_calls)
-    lines[n++] = (profile_line){"train", "optimizer", "", p->optimizer_seconds, 0, 0, p->optimizer_calls};
+  static const char *const parts[PROFILE_PARTS] = {"batches", "optimizer"};
+  for (int k = 0; k < PROFILE_PARTS; k++)
+    if (p->part_calls[k])
+      lines[n++] = (profile_line){"train", parts[k], "", p->part_seconds[k], 0, 0, p->part_calls[k]};
   qsort(lines, n, sizeof *lines, by_time);
   return n;
 }
@@ -125,7 +127,7 @@ static void print_line(const profile_line *l, double total, strbuf *out) {
 void profile_print(const profiler *p, strbuf *out) {
   if (!p)
     return;
-  size_t most = 1;
+  size_t most = PROFILE_PARTS;
   for (int64_t k = 0; k < p->model->n_programs; k++)
     most += (size_t)p->model->programs[k].n_kernels;
   profile_line *lines = xcalloc(most, sizeof *lines);
