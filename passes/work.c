@@ -135,8 +135,10 @@ static void note_epilogue_read(const fusion *f, node *read, bool same_index, voi
 static bool is_epilogue(const fusion *f, node *root, const node *product) {
   const shape *to = &root->shape, *from = &product->shape;
   epilogue_search s = {product, 0, true};
+  if (!to->rank || to->d[to->rank - 1] != from->d[from->rank - 1])
+    return false; // before all that the root reads is walked through
   fusion_reads_through(f, root, product, note_epilogue_read, &s);
-  return s.reads > 0 && s.fits && to->rank > 0 && to->d[to->rank - 1] == from->d[from->rank - 1];
+  return s.reads > 0 && s.fits;
 }
 
 // The one root whose inline work reads the product; NULL: there are several, or none.
