@@ -102,7 +102,13 @@ static void finish_rows(windows_body *b, LLVMValueRef row, int64_t rows) {
   if (!b->spec.epilogue)
     return;
   LLVMValueRef zero = const_i64(e, 0);
-  LLVMValueRef extra[EPILOGUE_EXTRA] = {b->r->call, zero, b->group, LLVMConstNull(e->ptr), zero, zero};
+  LLVMValueRef extra[EPILOGUE_EXTRA] = {[EPILOGUE_CALL] = b->r->call,
+                                        [EPILOGUE_ROW] = zero,
+                                        [EPILOGUE_COLUMN] = zero,
+                                        [EPILOGUE_BATCH] = b->group,
+                                        [EPILOGUE_AREA] = LLVMConstNull(e->ptr),
+                                        [EPILOGUE_TM_ROW] = zero,
+                                        [EPILOGUE_COUNT] = zero};
   LLVMValueRef arguments[FINISH_ARGUMENTS + EPILOGUE_EXTRA] = {
       [FINISH_C] = b->to,
       [FINISH_LDC] = const_i64(e, b->c->n),
