@@ -32,10 +32,10 @@ bool data_is_archive(const char *path) {
 void data_archive_tensors(const struct nlm_abi_model *model, const char *path, data_tensors *inputs,
                           data_tensors *targets) {
   for (int64_t k = 0; k < model->n_inputs; k++) {
-    bool is_target = model->inputs[k].role >= NLM_ROLE_TARGET_INT;
-    if (!is_target)
+    int64_t role = model->inputs[k].role; // weights and states of layers do not come from the archive
+    if (role == NLM_ROLE_IDS || role == NLM_ROLE_REAL)
       add_pair(inputs, model->inputs[k].name, path);
-    else if (targets)
+    else if (targets && (role == NLM_ROLE_TARGET_INT || role == NLM_ROLE_TARGET_REAL))
       add_pair(targets, model->inputs[k].name, path);
   }
 }

@@ -116,4 +116,23 @@ npy y.npy u1 2, 0 1
 ./big train --input x=x.npy --target y=y.npy >out 2>&1 && fail 'a tensor of numbers that are too large'
 grep -qF "x.npy: error: 'x': row 1 holds 1.0000000000000001e+300, which is too large for a 32-bit float" out ||
   fail 'a large number of a tensor'
+
+# Weights in the loss come beside the archive, or from the train block alone.
+npy x.npy u1 '2, 1' 1 2
+npy y.npy u1 '2, 1' 0 1
+npy w.npy u1 2, 1 3
+archive xy.npz x.npy y.npy
+for setting in 'weighted_metrics = [mae]' 'sample_weight = true' 'class_weight = {0: 1, 1: 2}'; do
+  loss=mse activation=
+  case $setting in class*) loss=binary_crossentropy activation=', activation = sigmoid' ;; esac
+  printf 'model weighed { input x: float[1] output y = x -> Dense(1%s) } train { loss = %s %s epochs = 1 }\n' \
+    "$activation" "$loss" "$setting" >weighed.nlm
+  "$nlmc" build weighed.nlm -O0 || fail "building with $setting"
+  ./weighed train xy.npz >out 2>&1 || fail "an archive with $setting"
+  ./weighed evaluate xy.npz >out 2>&1 || fail "evaluating an archive with $setting"
+  ./weighed check-data xy.npz >out 2>&1 || fail "looking at an archive with $setting"
+  case $setting in
+  sample*) ./weighed train xy.npz --sample-weight w.npy >out 2>&1 || fail 'weights beside an archive' ;;
+  esac
+done
 [ "$failures" -eq 0 ]
