@@ -126,9 +126,15 @@ static LLVMValueRef shape_table(tables *t, const shape *s, bool extents) {
 
 // ---- tables
 
+static bool is_made_of(const dim *whole, const dim *d) {
+  if (whole->kind == DIM_CONST || whole->kind == DIM_SYMBOL)
+    return whole == d;
+  return is_made_of(whole->a, d) || is_made_of(whole->b, d);
+}
+
 static bool has_dim(const shape *s, const dim *d) {
   for (int k = 0; k < s->rank; k++)
-    if (s->d[k] == d)
+    if (is_made_of(s->d[k], d))
       return true;
   return false;
 }
@@ -142,6 +148,9 @@ static bool is_of_model(const tables *t, const dim *d) {
       return true;
   for (size_t i = 0; i < inputs->list.len; i++)
     if (has_dim(&inputs->list.data[i].shape, d))
+      return true;
+  for (size_t i = 0; i < m->weights.len; i++)
+    if (has_dim(&m->weights.data[i]->shape, d))
       return true;
   return false;
 }

@@ -121,7 +121,8 @@ static LLVMValueRef emit_block(band_code *c, LLVMValueRef tile) {
   emitter *e = r.e;
   work_split split = split_of(c, &r);
   split_range(&r, &split, block, &begin, &end);
-  LLVMValueRef fit = LLVMBuildSDiv(e->builder, const_i64(e, TILE_BYTES), dim_value(&r, c->row_bytes), "");
+  LLVMValueRef row_bytes = emit_imax(e, dim_value(&r, c->row_bytes), const_i64(e, 1));
+  LLVMValueRef fit = LLVMBuildSDiv(e->builder, const_i64(e, TILE_BYTES), row_bytes, "");
   LLVMValueRef tile_rows = emit_imax(e, fit, const_i64(e, LEAST_ROWS));
   LLVMValueRef offset = emit_imul(e, block, dim_value(&r, block_bytes(c)));
   LLVMValueRef scratch = emit_at(e, e->i8, scratch_address(&r, c->slot), offset);
