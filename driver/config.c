@@ -97,6 +97,22 @@ static void put_shape(const shape *s, strbuf *out) {
   strbuf_putc(out, ']');
 }
 
+// What every number of an input must be below since a layer looks it up in a table; 0: nothing is known.
+static int64_t ids_bound(const model *m, const tensor *input) {
+  static const char *const sizes[] = {"input_dim", "num_tokens", "depth"};
+  int64_t bound = 0;
+  for (size_t k = 0; k < m->applications.len; k++) {
+    const application *app = m->applications.data[k];
+    for (size_t j = 0; app->n_inputs && app->inputs[0] == input && j < sizeof sizes / sizeof *sizes; j++) {
+      if (args_index(app->layer->def->args, sizes[j]) < 0)
+        continue;
+      int64_t size = layer_arg_int(app->layer, sizes[j]);
+      bound = !bound || size < bound ? size : bound;
+    }
+  }
+  return bound;
+}
+
 static void put_inputs(const model *m, strbuf *out) {
   static const char *const types[] = {"float", "int", "text"};
   strbuf_puts(out, "\"inputs\": [");
@@ -106,6 +122,9 @@ static void put_inputs(const model *m, strbuf *out) {
     json_put_string(out, t->name);
     strbuf_printf(out, ", \"type\": \"%s\", \"shape\": ", types[t->type]);
     put_shape(&t->shape, out);
+    int64_t bound = t->type == TENSOR_INT ? ids_bound(m, t) : 0;
+    if (bound)
+      strbuf_printf(out, ", \"ids_below\": %lld", (long long)bound);
     strbuf_putc(out, '}');
   }
   strbuf_puts(out, "]");

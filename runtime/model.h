@@ -21,6 +21,7 @@ typedef struct model_input { // as the source file declares it
   model_input_type type;
   size_t rank;                     // without the batch: 0 for `text`, 1 for `text[time]`
   int64_t extents[MODEL_MAX_RANK]; // -1: symbolic
+  int64_t ids_below; // its numbers are rows of a table of so many; 0: they are not, or nobody knows
 } model_input;
 
 // One application of a text or category layer: what a model's input holds becomes a program input.

@@ -94,6 +94,7 @@ static void read_input(config_reader *r, const json_t *object, model_input *in) 
   in->type = !strcmp(type, "text")  ? MODEL_INPUT_TEXT
              : !strcmp(type, "int") ? MODEL_INPUT_INT
                                     : MODEL_INPUT_FLOAT;
+  in->ids_below = integer_of(object, "ids_below", 0);
   const json_t *shape = json_object_get(object, "shape");
   size_t rank = json_array_size(shape);
   if (rank < 1 || rank > MODEL_MAX_RANK) {

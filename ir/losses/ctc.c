@@ -7,6 +7,7 @@
 // different labels, s - 2. `never` takes the place of log 0: it stays finite, and no sum of logs comes near
 // it. Legend: B batch, V valid rows in scan order, C classes, L places for labels in the batch.
 #include "ir/loss.h"
+#include <math.h>
 
 static const double never = -1e30;
 
@@ -87,11 +88,36 @@ static node *run(graph *g, node *scores, node *skip, node *pack) {
   return g_gather(g, end, g_part(g, pack, PACK_RANK), g_part(g, pack, PACK_ORDER));
 }
 
+static node *is_no_label(graph *g, node *target) {
+  return g_binary(g, OP_EQ, target, g_broadcast_to(g, g_int(g, 0), target->shape));
+}
+
+// How many of each row are 1: [B].
+static node *counted(graph *g, node *flags) {
+  return g_cast(g, g_reduce_sum(g, g_cast(g, flags, REAL), 1u << 1), INT);
+}
+
 // Labels are counted as Keras does: those that are not 0.
 static node *label_counts(graph *g, node *target) {
-  node *empty = g_binary(g, OP_EQ, target, g_broadcast_to(g, g_int(g, 0), target->shape));
-  node *is_label = g_binary(g, OP_EQ, empty, g_broadcast_to(g, g_int(g, 0), target->shape));
-  return g_cast(g, g_reduce_sum(g, g_cast(g, is_label, REAL), 1u << 1), INT);
+  return counted(g, is_no_label(g, is_no_label(g, target)));
+}
+
+// Whether a row's labels, and the blanks between equal neighbours, fit into its valid steps: [B].
+static node *fits(graph *g, node *target, node *pack) {
+  const dim *batch = target->shape.d[0], *one = dim_const(g->dims, 1);
+  node *before = moved(g, target, 1, filled_int(g, 0, batch, one));
+  node *is_label = is_no_label(g, is_no_label(g, target));
+  node *repeats = counted(g, g_binary(g, OP_AND, is_label, g_binary(g, OP_EQ, target, before)));
+  node *offsets = g_part(g, pack, PACK_OFFSETS);
+  node *steps = g_sub(g, g_slice(g, offsets, 0, 1, batch, 1), g_slice(g, offsets, 0, 0, batch, 1));
+  return g_binary(g, OP_LE, g_add(g, label_counts(g, target), repeats), steps);
+}
+
+// Paths that come near `never` cannot be told from none: infinite, and what is no number stays none.
+static node *overflowed(graph *g, node *loss) {
+  node *near = g_binary(g, OP_LT, loss, g_broadcast_to(g, g_real(g, -never / 2), loss->shape));
+  node *infinite = g_add(g, loss, g_broadcast_to(g, g_real(g, INFINITY), loss->shape));
+  return g_select(g, near, loss, infinite);
 }
 
 static node *build_examples(lowering *lw, const application *app, lowered scores, node *target) {
@@ -113,8 +139,8 @@ static node *build_examples(lowering *lw, const application *app, lowered scores
                         g_binary(g, OP_LE, behind, g_broadcast_to(g, g_int(g, 0), a->shape)));
   node *loss = g_unary(
       g, OP_NEG, loss_log_sum_exp(g, g_select(g, ends, a, g_broadcast_to(g, g_real(g, never), a->shape))));
-  node *possible = g_binary(g, OP_LT, loss, g_broadcast_to(g, g_real(g, -never / 2), loss->shape));
-  return g_select(g, possible, loss, g_broadcast_to(g, g_real(g, 0), loss->shape));
+  return g_select(g, fits(g, target, pack), overflowed(g, loss),
+                  g_broadcast_to(g, g_real(g, 0), loss->shape));
 }
 
 const loss_def loss_ctc = {

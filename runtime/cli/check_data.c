@@ -226,6 +226,11 @@ static void open_split(check *k, split *s) {
   } else {
     s->data = dataset_open(&path, 1, &s->schema.data, NULL, &problems);
   }
+  if (s->data) {
+    const prepared_data opened = {s->schema, s->data};
+    data_check_labels(k->m, &opened, &targets, &problems);
+    data_check_ids(k->m, &opened, &inputs, &problems);
+  }
   data_tensors_free(&inputs);
   data_tensors_free(&targets);
   for (size_t j = 0; s->data && j < s->data->outputs_count; j++)

@@ -43,23 +43,6 @@ static const data_column *input_column(batcher *b, int64_t input, strbuf *error)
   ICE("no data for program input '%s'", m->abi->inputs[input].name);
 }
 
-// Rows of labels have lengths of their own, up to a greatest one; what is left is filled up with 0.
-static bool labels_fit(const batcher *b, const struct nlm_abi_tensor *t, const data_column *c,
-                       strbuf *error) {
-  size_t most = (size_t)b->model->abi->exprs[t->dims[1]].a;
-  for (size_t row = 0; row < b->data->rows; row++) {
-    size_t n = data_column_steps(c, row);
-    if (n <= most)
-      continue;
-    strbuf_printf(error,
-                  "output '%s': row %zu has %zu labels, and the loss was compiled for at most %zu (loss = "
-                  "CTC(max_labels = %zu))",
-                  t->name, row + 1, n, most, n);
-    return false;
-  }
-  return true;
-}
-
 static bool find_column(batcher *b, const model_schema *schema, int64_t input, bool targets, strbuf *error) {
   const struct nlm_abi_tensor *t = &b->model->abi->inputs[input];
   if (t->role < NLM_ROLE_TARGET_INT) {
@@ -84,7 +67,7 @@ static bool find_column(batcher *b, const model_schema *schema, int64_t input, b
     return false;
   }
   b->columns[input] = c;
-  return !output_has_label_rows(&b->model->outputs[t->output]) || labels_fit(b, t, c, error);
+  return true;
 }
 
 bool batcher_init(batcher *b, const loaded_model *m, session *s, const dataset *d, const model_schema *schema,

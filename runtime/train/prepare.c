@@ -57,6 +57,8 @@ bool data_prepare(const loaded_model *m, const data_request *r, prepared_data *o
     out->data = dataset_open(r->paths, r->paths_count, &out->schema.data, &options, &problems);
   if (out->data)
     check_lengths(m, out, &problems);
+  if (out->data)
+    data_check_labels(m, out, &r->targets, &problems);
   if (out->data && r->weights.len)
     dataset_add_weights(out->data, r->weights.data, r->weights.len, out->schema.data.single, &problems);
   if (out->data)

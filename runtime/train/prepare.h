@@ -25,6 +25,15 @@ typedef struct prepared_data {
 bool data_prepare(const loaded_model *m, const data_request *r, prepared_data *out, strbuf *messages);
 void data_release(prepared_data *p);
 
+// Rows of labels (ctc) with a 0 before a label, with too many labels or with classes that the output has not
+// are problems, one a row at most. `targets` names the files of tensors. data_prepare does this.
+void data_check_labels(const loaded_model *m, const prepared_data *p, const data_tensors *targets,
+                       data_problems *problems);
+// So are ids outside the table that a layer looks an input up in, one a row; a run finds the first of them
+// only.
+void data_check_ids(const loaded_model *m, const prepared_data *p, const data_tensors *inputs,
+                    data_problems *problems);
+
 // More classes than an output has units are a problem, at the first row that has one too many. True: there
 // are not, or the labels are no names.
 bool data_check_classes(const model_output *o, const dataset *d, const data_column *labels,
