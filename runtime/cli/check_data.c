@@ -237,7 +237,7 @@ static void open_split(check *k, split *s) {
     data_check_classes(&k->m->outputs[s->schema.outputs[j]], s->data, &s->data->outputs[j], &problems);
   s->problems = problems.count;
   strbuf text = {0};
-  data_problems_print(&problems, &text);
+  data_problems_print(&problems, k->m->abi->name, &text);
   fputs(strbuf_text(&text), stderr);
   strbuf_free(&text);
   data_problems_free(&problems);

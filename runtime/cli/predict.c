@@ -103,7 +103,7 @@ static predict_format format_of(const predict_options *o) {
 
 static int report_problems(prediction_run *r) {
   strbuf out = {0};
-  data_problems_print(&r->problems, &out);
+  data_problems_print(&r->problems, r->model.abi->name, &out);
   fputs(strbuf_text(&out), stderr);
   strbuf_free(&out);
   int code = r->problems.count ? EXIT_WRONG_INPUT : EXIT_DONE;

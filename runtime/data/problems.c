@@ -31,14 +31,16 @@ void data_note_add(data_problems *p, const char *format, ...) {
   va_end(args);
 }
 
-void data_problems_print(const data_problems *p, strbuf *out) {
+void data_problems_print(const data_problems *p, const char *program, strbuf *out) {
   for (size_t i = 0; i < p->count && i < DATA_PROBLEMS_KEPT; i++) {
     const data_problem *one = &p->kept[i];
     if (one->file[0])
       strbuf_printf(out, "%s:", one->file);
+    else if (program)
+      strbuf_printf(out, "%s:", program);
     if (one->line)
       strbuf_printf(out, "%zu:", one->line);
-    strbuf_printf(out, "%serror: %s\n", one->file[0] ? " " : "", one->reason);
+    strbuf_printf(out, "%serror: %s\n", one->file[0] || program ? " " : "", one->reason);
   }
   if (p->count > DATA_PROBLEMS_KEPT)
     strbuf_printf(out, "… and %zu more\n", p->count - DATA_PROBLEMS_KEPT);

@@ -23,8 +23,9 @@ typedef struct data_problems { // all zero is empty
 void data_problem_add(data_problems *p, const char *file, size_t line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void data_note_add(data_problems *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// "file:line: error: reason" a line, then "… and N more"; notes as "note: …".
-void data_problems_print(const data_problems *p, strbuf *out);
+// "file:line: error: reason" a line, then "… and N more"; notes as "note: …". What is of no file begins with
+// the program's name (NULL: with nothing).
+void data_problems_print(const data_problems *p, const char *program, strbuf *out);
 void data_problems_free(data_problems *p);
 
 #endif

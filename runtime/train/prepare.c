@@ -7,9 +7,9 @@
 
 // ---- opening
 
-static bool report(data_problems *problems, strbuf *messages) {
+static bool report(const loaded_model *m, data_problems *problems, strbuf *messages) {
   bool fine = problems->count == 0;
-  data_problems_print(problems, messages);
+  data_problems_print(problems, m->abi->name, messages);
   data_problems_free(problems);
   return fine;
 }
@@ -63,7 +63,7 @@ bool data_prepare(const loaded_model *m, const data_request *r, prepared_data *o
     dataset_add_weights(out->data, r->weights.data, r->weights.len, out->schema.data.single, &problems);
   if (out->data)
     row_weights_check(m, out->data, &problems);
-  if (report(&problems, messages) && out->data)
+  if (report(m, &problems, messages) && out->data)
     return true;
   data_release(out);
   return false;
@@ -108,10 +108,18 @@ bool data_check_classes(const model_output *o, const dataset *d, const data_colu
   return false;
 }
 
-static bool learn_classes(model_output *o, const dataset *d, const data_column *labels, strbuf *messages) {
+// The file of the first row; more of them are others.
+static void put_files(const dataset *d, strbuf *out) {
+  const char *first = d->row_file && d->rows ? d->row_file[0] : "the data";
+  bool others = d->row_file && d->rows && strcmp(first, d->row_file[d->rows - 1]) != 0;
+  strbuf_printf(out, "%s%s", first, others ? " and others" : "");
+}
+
+static bool learn_classes(const loaded_model *m, model_output *o, const dataset *d, const data_column *labels,
+                          strbuf *messages) {
   data_problems problems = {0};
   if (!data_check_classes(o, d, labels, &problems))
-    return report(&problems, messages);
+    return report(m, &problems, messages);
   text_view *names;
   size_t count = dataset_class_names(labels, d->rows, &names);
   int64_t limit = output_class_limit(o);
@@ -122,20 +130,30 @@ static bool learn_classes(model_output *o, const dataset *d, const data_column *
       strbuf_printf(messages, "note: output '%s' has %lld units, the data %zu classes\n", o->name,
                     (long long)o->units, count);
   } else {
-    strbuf_printf(messages, "error: every row has the same label for output '%s'\n", o->name);
+    strbuf_printf(messages, "%s: error: ", m->abi->name);
+    put_files(d, messages);
+    if (count)
+      strbuf_printf(messages,
+                    ": every row has the same label for output '%s', '%.*s': there is nothing to tell apart; "
+                    "add rows of another label\n",
+                    o->name, (int)(names[0].bytes < 60 ? names[0].bytes : 60), names[0].data);
+    else
+      strbuf_printf(messages, ": no row has a label for output '%s'; add rows of two labels or more\n",
+                    o->name);
   }
   free(names);
   return fine;
 }
 
-static bool bind_column(const model_output *o, dataset *d, data_column *labels, strbuf *messages) {
+static bool bind_column(const loaded_model *m, const model_output *o, dataset *d, data_column *labels,
+                        strbuf *messages) {
   data_problems problems = {0};
   text_view *names = xcalloc(o->classes_count + 1, sizeof *names);
   for (size_t k = 0; k < o->classes_count; k++)
     names[k] = (text_view){o->classes[k], strlen(o->classes[k])};
   dataset_bind_classes(d, labels, names, o->classes_count, &problems);
   free(names);
-  return report(&problems, messages);
+  return report(m, &problems, messages);
 }
 
 bool data_bind_classes(loaded_model *m, prepared_data *p, bool learn, strbuf *messages) {
@@ -146,11 +164,17 @@ bool data_bind_classes(loaded_model *m, prepared_data *p, bool learn, strbuf *me
     if (!is_unbound(c))
       continue;
     if (!o->classes && !learn) {
-      strbuf_printf(messages, "error: the weights hold no class names for output '%s'\n", o->name);
+      strbuf_printf(messages, "%s: error: ", m->abi->name);
+      put_files(p->data, messages);
+      strbuf_printf(messages,
+                    " names labels of output '%s', but the weights hold no class names: take weights of a "
+                    "training on named labels, or give class numbers (--input NAME=FILE.npy --target "
+                    "%s=FILE.npy)\n",
+                    o->name, o->name);
       fine = false;
     } else {
-      fine = (o->classes || learn_classes(o, p->data, c, messages)) && bind_column(o, p->data, c, messages) &&
-             fine;
+      fine = (o->classes || learn_classes(m, o, p->data, c, messages)) &&
+             bind_column(m, o, p->data, c, messages) && fine;
     }
   }
   return fine;

@@ -205,6 +205,8 @@ static void report_coverage(const pretrained_table *t) {
   strbuf_printf(t->report, "%s: %lld of %lld %s (%.1f%%) from %s", t->m->abi->params[t->param].name,
                 (long long)found, (long long)all, t->words ? "words" : "rows",
                 all > 0 ? 100.0 * (double)found / (double)all : 0.0, t->path);
+  if (t->from_ngrams)
+    strbuf_printf(t->report, ", %lld of them by their n-grams alone", (long long)t->from_ngrams);
 }
 
 // A file that holds fewer vectors than its first line says was cut off on its way.
@@ -239,6 +241,11 @@ static bool load_text(pretrained_table *t) {
   }
   free(line);
   fclose(f);
+  if (fine && !t->seen && !promised) {
+    strbuf_printf(t->report, "%s: it holds no word vectors; a word and %lld numbers in each line are needed",
+                  t->path, (long long)t->width);
+    fine = false;
+  }
   return fine && (!has_heading || check_promise(t, promised));
 }
 

@@ -113,7 +113,12 @@ static bool load_word2vec(pretrained_table *t, cursor c) {
       return false;
     c.at = space + 1 + bytes;
   }
-  return true;
+  while (left(&c) && (*c.at == '\n' || *c.at == '\r'))
+    c.at++;
+  if (left(&c))
+    strbuf_printf(t->report, "%s: %zu bytes stand behind the %lld vectors that its first line promises",
+                  t->path, left(&c), rows);
+  return !left(&c);
 }
 
 // ---- fastText
@@ -245,7 +250,7 @@ static void name_unknown(const pretrained_table *t, fasttext *f) {
     f->entries[row].word = vocabulary_word(t->words, (int32_t)row);
 }
 
-static bool set_means(const pretrained_table *t, const fasttext *f) {
+static bool set_means(pretrained_table *t, const fasttext *f) {
   double *sum = xcalloc((size_t)t->width, sizeof *sum);
   bool fine = true;
   for (int64_t row = 0; row < t->rows && fine; row++) {
@@ -256,6 +261,10 @@ static bool set_means(const pretrained_table *t, const fasttext *f) {
       add_row(t, f, e->number, sum);
     if (e->word.bytes)
       count += add_ngrams(t, f, e->word, sum);
+    if (count && !t->filled[row]) {
+      t->filled[row] = true;
+      t->from_ngrams++;
+    }
     for (int64_t k = 0; k < t->width && count; k++) {
       fine = fine && isfinite(sum[k]);
       pretrained_set_number(t, row * t->width + k, sum[k] / (double)count);

@@ -9,8 +9,9 @@ typedef struct pretrained_table {
   const vocabulary *words; // NULL: rows in the order of the file
   const char *path;
   strbuf *report;
-  bool *filled; // by row
-  int64_t seen; // words of the file so far
+  bool *filled;        // by row
+  int64_t seen;        // words of the file so far
+  int64_t from_ngrams; // words that the file does not hold, with vectors of their character n-grams
 } pretrained_table;
 
 void pretrained_set_number(const pretrained_table *t, int64_t at, double number);

@@ -63,7 +63,9 @@ vectors=$(dirname "$0")/vectors
 # Models that fastText wrote (dim 3, 5 buckets, n-grams of 2 and 3 characters; without n-grams), and what its
 # print-word-vectors says, of words that it did not see too.
 takes "$vectors/ngrams.bin"
-says "embedding/embeddings: 3 of "
+says "words (100.0%) from"
+awk '/embeddings: / { fine = $3 == $5 && $10 == $3 - 3 } END { exit !fine }' said ||
+  fail "three words are the file's, the others have n-grams: $(cat said)"
 row fine -1.0038 0.8741 -0.69263
 row film -1.0238 0.85494 -0.67745
 row dull -1.0388 0.91452 -0.72465
@@ -93,6 +95,10 @@ says "embedding/embeddings: 2 of "
 row fine 1 2 3
 row film -1 0 1
 row dull 0 0 0
+{ cat word2vec.bin && printf '\nleft over'; } >longer.bin
+refuses longer.bin "9 bytes stand behind the 5 vectors that its first line promises"
+{ cat word2vec.bin && printf '\n'; } >ended.bin
+takes ended.bin
 head -c 30 word2vec.bin >short.bin
 refuses short.bin "it ends in vector 2 of the 5 that its first line promises"
 sed '1s/.*/5000000000 3/' word2vec.bin >promises.bin
@@ -113,3 +119,5 @@ expect 1 train train.tsv --pretrained embedding=nan.vec --epochs 1
 says "nan.vec:1: 'nan' is no number"
 printf '3 3\nfine 1 2 3\nfilm 1 2 3\n' >fewer.vec
 refuses fewer.vec "its first line promises 3 vectors, it holds 2"
+: >empty.vec
+refuses empty.vec "it holds no word vectors"

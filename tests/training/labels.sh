@@ -58,4 +58,8 @@ expect 0 ./words train words.jsonl --quiet
 printf '{"words": ["a", "b", "a"]}\n' >ask.jsonl
 expect 0 ./words predict --input ask.jsonl
 tr '\n' ' ' <out | grep -q 'no.*yes.*no' || fail "tags are mixed up"
-exit 0
+# What is wrong with the data as a whole: the program's name, the file, what to do.
+printf 'label\ttext\nneg\tgray\nneg\tgreen\n' >one.tsv
+expect 1 ./binary train one.tsv
+says "binary: error: one.tsv: every row has the same label for output 'label', 'neg': there is nothing to tell apart"
+says "add rows of another label"

@@ -72,7 +72,7 @@ static inline const char *file_puts(const char *name, const char *text) {
 // The problems printed, with the test's folder cut from the names of files.
 static inline void expect_problems(data_problems *p, const char *expected) {
   strbuf printed = {0}, cut = {0};
-  data_problems_print(p, &printed);
+  data_problems_print(p, NULL, &printed);
   size_t n = strlen(test_folder);
   for (const char *at = strbuf_text(&printed); *at;) {
     if (!strncmp(at, test_folder, n))
