@@ -11,7 +11,8 @@ static const registry_entry *copy_entries(registry_entry *to, const registry_ite
   size_t n = 0;
   for (; from[n].name; n++) {
     INVARIANT(n + 1 < MAX_REGISTRY);
-    to[n] = (registry_entry){from[n].name, from[n].class_name, from[n].doc, from[n].args, from[n].check};
+    to[n] = (registry_entry){from[n].name, from[n].class_name, from[n].doc,
+                             from[n].args, from[n].check,      from[n].sets_each_rate};
   }
   to[n] = (registry_entry){0};
   return to;

@@ -114,7 +114,7 @@ static const initializer_def *find(const char *word) {
 
 bool initializer_entry(size_t k, registry_entry *out) {
   if (k < INITIALIZERS)
-    *out = (registry_entry){table[k].name, table[k].class_name, table[k].doc, table[k].args, NULL};
+    *out = (registry_entry){table[k].name, table[k].class_name, table[k].doc, table[k].args, NULL, false};
   return k < INITIALIZERS;
 }
 

@@ -54,15 +54,15 @@ bool regularizer_entry(size_t k, registry_entry *out) {
                                      "both sums, each with its weight"};
   enum { N = sizeof docs / sizeof *docs };
   if (k < N)
-    *out = (registry_entry){regularizers[k].name, regularizers[k].class_name, docs[k], regularizers[k].args,
-                            NULL};
+    *out = (registry_entry){
+        regularizers[k].name, regularizers[k].class_name, docs[k], regularizers[k].args, NULL, false};
   return k < N;
 }
 
 bool constraint_entry(size_t k, registry_entry *out) {
   const constraint_def *def = &constraint_table[k];
   if (def->name)
-    *out = (registry_entry){def->name, def->class_name, def->doc, def->args, NULL};
+    *out = (registry_entry){def->name, def->class_name, def->doc, def->args, NULL, false};
   return def->name != NULL;
 }
 

@@ -315,6 +315,29 @@ static void bind_callbacks(binder *b, const value *v) {
   }
 }
 
+static const value *rate_schedule_of(const bound_call *optimizer) {
+  for (size_t k = 0; optimizer->args && optimizer->entry->args[k].name; k++)
+    if ((optimizer->entry->args[k].kinds & ARG_SCHEDULE) && optimizer->args[k]->kind == VALUE_CALL)
+      return optimizer->args[k];
+  return NULL;
+}
+
+// The learning rate is set in one place.
+static void check_rates(binder *b) {
+  const value *schedule = rate_schedule_of(&b->c->optimizer);
+  for (size_t k = 0; schedule && k < b->c->callbacks.len; k++) {
+    const bound_call *c = &b->c->callbacks.data[k];
+    if (!c->entry->sets_each_rate)
+      continue;
+    b->failed = true;
+    diag *e =
+        diag_error(b->d, c->at, "%s beside a schedule of the optimizer: both would set the learning rate",
+                   c->entry->class_name);
+    diag_note(e, schedule->at, "the schedule is here");
+    diag_help(e, "leave one of them out");
+  }
+}
+
 static void check_losses(binder *b) {
   const model *m = b->m;
   for (size_t k = 0; k < m->outputs.len; k++)
@@ -369,6 +392,7 @@ static void bind_all(binder *b, value *const *v) {
     b->failed = true;
   c->sample_weight = v[SAMPLE_WEIGHT]->boolean;
   bind_callbacks(b, entry_value(b->r->callbacks, v[CALLBACKS]));
+  check_rates(b);
   c->epochs = v[EPOCHS]->integer;
   c->batch_size = v[BATCH_SIZE]->integer;
   c->shuffle = v[SHUFFLE]->boolean;

@@ -12,6 +12,7 @@ typedef struct registry_item {
   const arg_spec *args;
   // Arguments that cannot stand together: false after reporting them. May be NULL.
   bool (*check)(diags *d, span at, value *const *bound, const arg_spec *args);
+  bool sets_each_rate; // a callback that no schedule of the optimizer can stand beside
 } registry_item;
 
 const registry_item *registry_optimizers(void);

@@ -27,6 +27,7 @@ typedef struct callback_host {
   bool failed;                // with `messages` saying why: training ends with an error
   bool keeps_best;            // the file of --save holds the best epoch: it is not written at the end
   bool has_schedule;          // the learning rate follows a schedule: it cannot be set
+  bool has_given_rate;        // the learning rate is that of --learning-rate
   const config_call *backup;  // of BackupAndRestore: its file is written behind each epoch; NULL: none
   bool append_logs;           // an interrupted training goes on: log files are continued
   // +1 higher is better, -1 lower, 0 unknown.
@@ -53,6 +54,8 @@ typedef struct callback_def {
   registry_item item;
   // Checks arguments and sets the numbers; false after putting a reason into the host's messages.
   bool (*begin)(callback *c, callback_host *h);
+  // May be NULL. An interrupted training goes on: its state was read, `epochs` are done.
+  void (*resume)(callback *c, callback_host *h, int64_t epochs);
   void (*epoch_begin)(callback *c, callback_host *h, int64_t epoch);
   void (*batch_end)(callback *c, callback_host *h, int64_t batch, double loss); // mean loss so far
   void (*epoch_end)(callback *c, callback_host *h, int64_t epoch, train_logs *logs);
@@ -72,6 +75,8 @@ bool callback_is_verbose(const callback *c);
 // A log file: a table of epochs (from 0) and logs by name, with a header. begin empties it unless `append`,
 // row adds a line, behind the header where the file is empty. Numbers read back to the same value.
 bool csv_log_begin(const char *path, bool append, strbuf *error);
+// Drops the last lines that are of epochs from `epochs` on: those that an interrupted training will repeat.
+bool csv_log_cut(const char *path, const char *separator, int64_t epochs, strbuf *error);
 bool csv_log_row(const char *path, const char *separator, int64_t epoch, const train_logs *logs,
                  strbuf *error);
 

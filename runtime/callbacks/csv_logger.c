@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -29,6 +30,43 @@ static bool write_text(const char *path, const char *how, const strbuf *text, st
 bool csv_log_begin(const char *path, bool append, strbuf *error) {
   strbuf nothing = {0};
   return write_text(path, append ? "a" : "w", &nothing, error);
+}
+
+// Whether a line tells of an epoch from `epochs` on.
+static bool is_later(const char *line, size_t n, const char *separator, int64_t epochs) {
+  char *end;
+  if (!n || *line < '0' || *line > '9')
+    return false;
+  bool later = strtoll(line, &end, 10) >= epochs;
+  size_t digits = (size_t)(end - line), rest = n - digits;
+  bool whole = rest == 0 || !strncmp(end, separator, strlen(separator));
+  return later && whole;
+}
+
+bool csv_log_cut(const char *path, const char *separator, int64_t epochs, strbuf *error) {
+  char *text;
+  struct stat st;
+  size_t n, kept;
+  if (stat(path, &st) || !S_ISREG(st.st_mode))
+    return true;
+  int status = file_read_all(path, &text, &n);
+  if (status) {
+    strbuf_printf(error, "%s: %s", path, strerror(-status));
+    return false;
+  }
+  for (kept = n; kept;) {
+    size_t end = text[kept - 1] == '\n' ? kept - 1 : kept, start = end;
+    while (start && text[start - 1] != '\n')
+      start--;
+    if (!is_later(text + start, end - start, separator, epochs))
+      break;
+    kept = start;
+  }
+  status = kept < n ? file_write_atomic(path, text, kept) : 0;
+  if (status)
+    strbuf_printf(error, "%s: %s", path, strerror(-status));
+  free(text);
+  return !status;
 }
 
 static void put_number(strbuf *out, double number) {
@@ -74,6 +112,12 @@ static bool begin(callback *c, callback_host *h) {
   return report(h, csv_log_begin(config_text(c->args, "filename", ""), append, &error), &error);
 }
 
+static void resume(callback *c, callback_host *h, int64_t epochs) {
+  strbuf error = {0};
+  const char *path = config_text(c->args, "filename", "");
+  report(h, csv_log_cut(path, config_text(c->args, "separator", ","), epochs, &error), &error);
+}
+
 static void epoch_end(callback *c, callback_host *h, int64_t epoch, train_logs *logs) {
   strbuf error = {0};
   const char *path = config_text(c->args, "filename", "");
@@ -83,5 +127,6 @@ static void epoch_end(callback *c, callback_host *h, int64_t epoch, train_logs *
 const callback_def callback_csv_logger = {
     .item = {"csv_logger", "CSVLogger", "writes what each epoch came to into a table", args},
     .begin = begin,
+    .resume = resume,
     .epoch_end = epoch_end,
 };

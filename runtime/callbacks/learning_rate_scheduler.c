@@ -16,6 +16,15 @@ static const arg_spec args[] = {
     {.name = "verbose", .kinds = ARG_INT, .default_text = "0", .min = 0, .max = 2, .doc = "0 says nothing"},
     {0}};
 
+static bool check(diags *d, span at, value *const *bound, const arg_spec *specs) {
+  (void)at, (void)specs;
+  if (bound[0]->kind != VALUE_LIST || bound[0]->count)
+    return true;
+  diag_help(diag_error(d, bound[0]->at, "LearningRateScheduler: the list has no rates"),
+            "give a rate for each epoch, such as [0.01, 0.001]: the last one stays");
+  return false;
+}
+
 // False: the library does not know the schedule, or there is no rate.
 static bool rate_of(const callback *c, int64_t epoch, double *rate) {
   config_call call;
@@ -38,8 +47,9 @@ static bool rate_of(const callback *c, int64_t epoch, double *rate) {
 
 static bool begin(callback *c, callback_host *h) {
   double rate;
-  const char *wrong = h->has_schedule ? "the learning rate follows a schedule of the optimizer already"
-                      : !rate_of(c, 0, &rate) ? "it has no rates"
+  const char *wrong = h->has_given_rate ? "it sets the rate of each epoch; leave --learning-rate out"
+                      : h->has_schedule ? "the learning rate follows a schedule of the optimizer already"
+                      : !rate_of(c, 0, &rate) ? "it has no rates that this library knows"
                                               : NULL;
   if (wrong)
     strbuf_printf(&h->messages, "LearningRateScheduler: %s\n", wrong);
@@ -63,8 +73,8 @@ static void epoch_end(callback *c, callback_host *h, int64_t epoch, train_logs *
 }
 
 const callback_def callback_learning_rate_scheduler = {
-    .item = {"learning_rate_scheduler", "LearningRateScheduler", "sets the learning rate of each epoch",
-             args},
+    .item = {"learning_rate_scheduler", "LearningRateScheduler", "sets the learning rate of each epoch", args,
+             check, .sets_each_rate = true},
     .begin = begin,
     .epoch_begin = epoch_begin,
     .epoch_end = epoch_end,

@@ -55,8 +55,8 @@ static bool parse_data(train_options *o, int argc, char **argv, const struct nlm
        "word vectors: text, .npy, .safetensors", NULL, NULL},
       {"--save", OPTION_TEXT, &o->save, 0, 0, "FILE", "where the weights go (default: MODEL.safetensors)",
        NULL, NULL},
-      {"--resume", OPTION_FLAG, &o->resume, 0, 0, NULL, "go on from the checkpoint beside --save", NULL,
-       NULL},
+      {"--resume", OPTION_FLAG, &o->resume, 0, 0, NULL,
+       "go on from the checkpoint beside --save, of a model of this name whose parameters fit", NULL, NULL},
       {"--log", OPTION_TEXT, &o->log, 0, 0, "FILE.csv", "what each epoch came to, as a table", NULL, NULL},
       {"--report", OPTION_TEXT, &o->report, 0, 0, "FILE.html",
        "a page about the training: curves, data, layers, what classes were taken for", NULL, NULL},
@@ -91,6 +91,7 @@ typedef struct train_run {
       *validation_request; // the latter is empty where rows are split off, or none are held
   train_settings settings;
   char *checkpoint; // to resume from; NULL: none
+  checkpoint_use use;
   bool has_weights; // parameters came from --weights or will from the checkpoint
   prepared_data training, validation;
   train_report *report;   // NULL unless asked for
@@ -139,17 +140,31 @@ static void show(const train_run *r, strbuf *messages, bool failed) {
   strbuf_free(messages);
 }
 
+// Behind the reason why the checkpoint cannot be gone on from: what to do.
+static bool refuse_checkpoint(train_run *r) {
+  while (r->error.len && r->error.data[r->error.len - 1] == '\n')
+    r->error.data[--r->error.len] = 0;
+  strbuf_puts(&r->error, strchr(strbuf_text(&r->error), '\n') ? "\n" : "; ");
+  if (r->use == CHECKPOINT_BACKUP)
+    strbuf_printf(&r->error, "remove %s to begin anew", r->checkpoint);
+  else
+    strbuf_puts(&r->error, "leave --resume out to begin anew");
+  return false;
+}
+
 // Training goes on from this checkpoint.
-static bool take_checkpoint(train_run *r, char *path) {
+static bool take_checkpoint(train_run *r, char *path, checkpoint_use use) {
   const train_options *o = r->options;
   uint64_t seed;
   r->checkpoint = path;
+  r->use = use;
   r->has_weights = true;
-  if (!checkpoint_read_model(r->m, path, &seed, &r->error))
-    return false;
+  if (!checkpoint_read_model(r->m, path, use, &seed, &r->error))
+    return refuse_checkpoint(r);
   if (o->has_seed && seed != r->settings.seed) {
-    strbuf_printf(&r->error, "%s was made with --seed %llu", path, (unsigned long long)seed);
-    return false;
+    strbuf_printf(&r->error, "%s was made with --seed %llu: give that one to go on", path,
+                  (unsigned long long)seed);
+    return refuse_checkpoint(r);
   }
   r->settings.seed = seed;
   return true;
@@ -171,11 +186,8 @@ static char *left_backup(const train_run *r) {
 static bool read_beginning(train_run *r) {
   const train_options *o = r->options;
   char *backup = left_backup(r);
-  if (backup) {
-    if (!o->quiet)
-      cli_say(r->m->abi, "an interrupted training goes on from %s", backup);
-    return take_checkpoint(r, backup);
-  }
+  if (backup)
+    return take_checkpoint(r, backup, CHECKPOINT_BACKUP);
   if (o->weights) {
     r->has_weights = true;
     return model_load_weights(r->m, o->weights, WEIGHTS_WRITABLE, &r->error) == NLM_OK;
@@ -189,7 +201,7 @@ static bool read_beginning(train_run *r) {
     free(path);
     return true;
   }
-  return take_checkpoint(r, path);
+  return take_checkpoint(r, path, CHECKPOINT_RESUME);
 }
 
 static bool read_data(train_run *r) {
@@ -315,6 +327,17 @@ static bool end_report(train_run *r, bool fine) {
   return fine && written;
 }
 
+static bool read_checkpoint(train_run *r, trainer *t) {
+  strbuf warnings = {0};
+  bool fine = checkpoint_read(t, r->checkpoint, r->use, &warnings, &r->error);
+  show(r, &warnings, false);
+  if (!fine)
+    return refuse_checkpoint(r);
+  if (r->use == CHECKPOINT_BACKUP && !r->options->quiet)
+    cli_say(r->m->abi, "an interrupted training goes on from %s", r->checkpoint);
+  return true;
+}
+
 static bool run_trainer(train_run *r, trainer *t, batcher *training, batcher *validation) {
   const data_request *request = r->request, *held_request = r->validation_request;
   const dataset *d = r->training.data, *v = r->validation.data;
@@ -332,8 +355,7 @@ static bool run_trainer(train_run *r, trainer *t, batcher *training, batcher *va
   train_rows held =
       v ? (train_rows){validation, 0, v->rows} : (train_rows){training, r->split, d->rows - r->split};
   t->host.append_logs = r->checkpoint != NULL;
-  if (!trainer_begin(t, rows, held, &r->error) ||
-      (r->checkpoint && !checkpoint_read(t, r->checkpoint, &r->error)))
+  if (!trainer_begin(t, rows, held, &r->error) || (r->checkpoint && !read_checkpoint(r, t)))
     return false;
   if (!r->options->quiet)
     cli_say(r->m->abi, "training on %zu rows, validating on %zu", rows.count, held.count);

@@ -177,22 +177,22 @@ static double cosine_restarts(const rate_schedule *s, double step) {
 
 static const rate_schedule_def schedules[] = {
     {{"exponential_decay", "ExponentialDecay", "initial_learning_rate * decay_rate ^ (step / decay_steps)",
-      decay_args, NULL},
+      decay_args, NULL, false},
      exponential},
     {{"inverse_time_decay", "InverseTimeDecay",
-      "initial_learning_rate / (1 + decay_rate * step / decay_steps)", decay_args, NULL},
+      "initial_learning_rate / (1 + decay_rate * step / decay_steps)", decay_args, NULL, false},
      inverse_time},
     {{"piecewise_constant_decay", "PiecewiseConstantDecay", "one rate after another", piecewise_args,
-      check_piecewise},
+      check_piecewise, false},
      piecewise},
     {{"polynomial_decay", "PolynomialDecay",
-      "falls from the first rate to the last as a power of the steps left", polynomial_args, NULL},
+      "falls from the first rate to the last as a power of the steps left", polynomial_args, NULL, false},
      polynomial},
     {{"cosine_decay", "CosineDecay", "falls along half a cosine wave, after a warm-up if asked for",
-      cosine_args, check_cosine},
+      cosine_args, check_cosine, false},
      cosine},
     {{"cosine_decay_restarts", "CosineDecayRestarts", "falls along half a cosine wave, again and again",
-      restart_args, NULL},
+      restart_args, NULL, false},
      cosine_restarts},
 };
 enum { COUNT = sizeof schedules / sizeof *schedules };

@@ -77,6 +77,34 @@ static void add_callback(model_metadata *d, size_t index, const callback *c) {
   strbuf_free(&numbers);
 }
 
+// What the course of a training depends on besides the model and the contents of its data.
+enum { FACTS = 5, FACT_TEXT = 64 };
+static const struct {
+  const char *key, *name;
+} facts[FACTS] = {{"nlm.rows", "rows to train on"},
+                  {"nlm.validation_rows", "rows to validate on"},
+                  {"nlm.batch_size", "batch size"},
+                  {"nlm.shuffle", "shuffling"},
+                  {"nlm.given_learning_rate", "--learning-rate"}};
+
+static void tell_facts(const trainer *t, char texts[FACTS][FACT_TEXT]) {
+  const train_settings *s = &t->settings;
+  snprintf(texts[0], FACT_TEXT, "%zu", t->training.count);
+  snprintf(texts[1], FACT_TEXT, "%zu", t->validation.count);
+  snprintf(texts[2], FACT_TEXT, "%lld", (long long)s->batch_size);
+  snprintf(texts[3], FACT_TEXT, "%s", s->shuffle ? "on" : "off");
+  snprintf(texts[4], FACT_TEXT, "none");
+  if (s->has_learning_rate)
+    snprintf(texts[4], FACT_TEXT, "%.17g", s->learning_rate);
+}
+
+static void add_facts(model_metadata *d, const trainer *t) {
+  char texts[FACTS][FACT_TEXT];
+  tell_facts(t, texts);
+  for (int k = 0; k < FACTS; k++)
+    model_metadata_add(d, facts[k].key, texts[k]);
+}
+
 bool checkpoint_write(const trainer *t, const char *path, int64_t epochs_done, strbuf *error) {
   arena *memory = arena_new();
   tensor_list l = list_tensors(t, memory);
@@ -87,6 +115,7 @@ bool checkpoint_write(const trainer *t, const char *path, int64_t epochs_done, s
   model_metadata_add(&d, "nlm.optimizer", t->model->training->optimizer.name);
   add_number(&d, "nlm.steps", "%.0f", (double)optimizer_steps(t->optimizer));
   add_number(&d, "nlm.learning_rate", "%a", optimizer_learning_rate(t->optimizer));
+  add_facts(&d, t);
   for (size_t k = 0; k < t->callbacks_count; k++)
     add_callback(&d, k, &t->callbacks[k]);
   bool fine = weights_write(path, l.items, l.count, d.items, d.count, error);
@@ -104,11 +133,26 @@ static const char *required(const weights_file *file, const char *key, strbuf *e
   return text;
 }
 
-bool checkpoint_read_model(loaded_model *m, const char *path, uint64_t *seed, strbuf *error) {
+static bool is_of_source(const loaded_model *m, const weights_file *file) {
+  const char *hash = weights_metadata(file, "nlm.source_hash");
+  return hash && !strcmp(hash, m->abi->source_hash ? m->abi->source_hash : "");
+}
+
+static bool is_of_model(const loaded_model *m, const weights_file *file, checkpoint_use use, strbuf *error) {
+  const char *name = required(file, "nlm.model", error);
+  if (name && strcmp(name, m->abi->name))
+    strbuf_printf(error, "it is of model '%s', not of '%s'", name, m->abi->name);
+  else if (name && use == CHECKPOINT_BACKUP && !is_of_source(m, file))
+    strbuf_printf(error, "it was made by another source of model '%s'", name);
+  return !error->len;
+}
+
+bool checkpoint_read_model(loaded_model *m, const char *path, checkpoint_use use, uint64_t *seed,
+                           strbuf *error) {
   strbuf reason = {0};
   weights_file *file = weights_open(path, &reason);
   const char *text = file ? required(file, "nlm.seed", &reason) : NULL;
-  bool fine = text && !model_take_metadata(m, file, &reason);
+  bool fine = text && is_of_model(m, file, use, &reason) && !model_take_metadata(m, file, &reason);
   if (fine)
     *seed = strtoull(text, NULL, 10);
   else
@@ -156,7 +200,36 @@ static bool read_tensors(trainer *t, const weights_file *file, strbuf *error) {
   return fine;
 }
 
-static bool read_state(trainer *t, const weights_file *file, strbuf *error) {
+// Lists what differs from the training that made the file; nothing is known of files of older versions.
+static void compare_facts(const trainer *t, const weights_file *file, strbuf *differences) {
+  char texts[FACTS][FACT_TEXT];
+  tell_facts(t, texts);
+  for (int k = 0; k < FACTS; k++) {
+    const char *then = weights_metadata(file, facts[k].key);
+    if (then && strcmp(then, texts[k]))
+      strbuf_printf(differences, "%s%s: %s then, %s now", differences->len ? "; " : "", facts[k].name, then,
+                    texts[k]);
+  }
+}
+
+static bool is_same_training(const trainer *t, const weights_file *file, const char *path, checkpoint_use use,
+                             strbuf *warnings, strbuf *error) {
+  strbuf differences = {0};
+  compare_facts(t, file, &differences);
+  if (differences.len && use == CHECKPOINT_BACKUP)
+    strbuf_printf(error, "it was made by another command (%s); give that one to go on",
+                  strbuf_text(&differences));
+  else if (differences.len)
+    strbuf_printf(warnings, "warning: %s was made by another command (%s)\n", path,
+                  strbuf_text(&differences));
+  if (use == CHECKPOINT_RESUME && !is_of_source(t->model, file))
+    strbuf_printf(warnings, "warning: %s was made by another source of model '%s'; its parameters fit\n",
+                  path, t->model->abi->name);
+  strbuf_free(&differences);
+  return !error->len;
+}
+
+static bool read_state(trainer *t, const weights_file *file, checkpoint_use use, strbuf *error) {
   const char *optimizer_name = required(file, "nlm.optimizer", error),
              *steps = required(file, "nlm.steps", error), *rate = required(file, "nlm.learning_rate", error),
              *epoch = required(file, "nlm.epoch", error);
@@ -172,16 +245,17 @@ static bool read_state(trainer *t, const weights_file *file, strbuf *error) {
   if (!read_tensors(t, file, error))
     return false;
   t->first_epoch = strtoll(epoch, NULL, 10);
-  if (!t->settings.has_learning_rate)
+  if (use == CHECKPOINT_BACKUP || !t->settings.has_learning_rate)
     optimizer_set_learning_rate(t->optimizer, strtod(rate, NULL));
   optimizer_restore(t->optimizer, strtoll(steps, NULL, 10));
   return true;
 }
 
-bool checkpoint_read(trainer *t, const char *path, strbuf *error) {
+bool checkpoint_read(trainer *t, const char *path, checkpoint_use use, strbuf *warnings, strbuf *error) {
   strbuf reason = {0};
   weights_file *file = weights_open(path, &reason);
-  bool fine = file && read_state(t, file, &reason);
+  bool fine =
+      file && read_state(t, file, use, &reason) && is_same_training(t, file, path, use, warnings, &reason);
   if (!fine)
     strbuf_printf(error, "%s: %s", path, strbuf_text(&reason));
   weights_close(file);

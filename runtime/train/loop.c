@@ -141,12 +141,25 @@ static bool run_epochs(trainer *t, const char *checkpoint, int64_t *done, strbuf
   return true;
 }
 
+// The logs of an interrupted training are cut back to the epochs that it goes on from.
+static bool resume_logs(trainer *t, strbuf *error) {
+  if (!t->first_epoch)
+    return true;
+  if (t->settings.log_path && !csv_log_cut(t->settings.log_path, ",", t->first_epoch, error))
+    return false;
+  for (size_t k = 0; k < t->callbacks_count; k++)
+    if (t->callbacks[k].def->resume)
+      t->callbacks[k].def->resume(&t->callbacks[k], &t->host, t->first_epoch);
+  show_messages(t);
+  return !t->host.failed;
+}
+
 bool trainer_run(trainer *t, strbuf *error) {
   char *checkpoint = checkpoint_path(t->settings.save_path);
   int64_t done = t->first_epoch;
   unsigned mode = denormals_flush();
   show_messages(t);
-  bool fine = run_epochs(t, checkpoint, &done, error);
+  bool fine = resume_logs(t, error) && run_epochs(t, checkpoint, &done, error);
   denormals_restore(mode);
   if (fine && !t->host.keeps_best)
     fine = model_save_weights(t->model, t->settings.save_path, NULL, done, error);

@@ -215,6 +215,7 @@ bool trainer_begin(trainer *t, train_rows training, train_rows validation, strbu
                             .copy_weights = host_copy_weights,
                             .set_weights = host_set_weights,
                             .has_schedule = optimizer_has_schedule(t->optimizer),
+                            .has_given_rate = t->settings.has_learning_rate,
                             .learning_rate = host_learning_rate,
                             .set_learning_rate = host_set_learning_rate};
   if (t->settings.log_path && !csv_log_begin(t->settings.log_path, append, error))

@@ -64,12 +64,17 @@ bool trainer_begin(trainer *t, train_rows training, train_rows validation, strbu
 // Trains epochs first_epoch .. epochs - 1. False and a sentence; weights on disk are whole in any case.
 bool trainer_run(trainer *t, strbuf *error);
 
-// The state beside the weights, from which --resume goes on to the same bits. `path` of checkpoint_path.
+// The state beside the weights, from which --resume goes on to the same bits. `path` of checkpoint_path. What
+// the training depends on besides (the source; rows, batch size, shuffling, a given learning rate) stands in
+// it, too: a backup of BackupAndRestore is refused where one of them differs, --resume warns.
+typedef enum { CHECKPOINT_RESUME, CHECKPOINT_BACKUP } checkpoint_use;
 char *checkpoint_path(const char *save_path); // malloc'ed
 bool checkpoint_write(const trainer *t, const char *path, int64_t epochs_done, strbuf *error);
-// Before data are encoded: vocabularies and class names, and the seed. False and a sentence.
-bool checkpoint_read_model(loaded_model *m, const char *path, uint64_t *seed, strbuf *error);
-// After trainer_begin: parameters, optimizer, callbacks and first_epoch.
-bool checkpoint_read(trainer *t, const char *path, strbuf *error);
+// Before data are encoded: vocabularies and class names, and the seed. False and a sentence, also where the
+// checkpoint is of a model of another name.
+bool checkpoint_read_model(loaded_model *m, const char *path, checkpoint_use use, uint64_t *seed,
+                           strbuf *error);
+// After trainer_begin: parameters, optimizer, callbacks and first_epoch. Lines for the user go to `warnings`.
+bool checkpoint_read(trainer *t, const char *path, checkpoint_use use, strbuf *warnings, strbuf *error);
 
 #endif
