@@ -75,6 +75,19 @@ bool data_words_request(const struct nlm_abi_model *model, data_words *w, data_r
   return true;
 }
 
+void data_tensors_files(const data_tensors *list, command_files *files) {
+  for (size_t k = 0; k < list->len; k++)
+    command_files_read(files, list->data[k].path, false);
+}
+
+void data_request_files(const data_request *r, command_files *files) {
+  for (size_t k = 0; k < r->paths_count; k++)
+    command_files_read(files, r->paths[k], false);
+  data_tensors_files(&r->inputs, files);
+  data_tensors_files(&r->targets, files);
+  data_tensors_files(&r->weights, files);
+}
+
 void data_tensors_free(data_tensors *list) {
   for (size_t k = 0; k < list->len; k++)
     free(

@@ -1,5 +1,6 @@
 #include "runtime/cli/export.h"
 #include "runtime/cli/cli.h"
+#include "runtime/cli/files.h"
 #include <string.h>
 
 // Position of the layer's table, a parameter [rows, width] called LAYER/...embeddings; -1 if it has none.
@@ -50,6 +51,16 @@ static void put_row(const loaded_model *m, int64_t param, int64_t row, strbuf *o
       strbuf_printf(out, " %.9g", (double)((const float *)m->params[param])[row * width + k]);
   }
   strbuf_putc(out, '\n');
+}
+
+bool export_is_apart(const loaded_model *m, const char *pair, const char *weights) {
+  command_files files = {0};
+  const char *file = strchr(pair, '=');
+  command_files_read(&files, weights, false);
+  command_files_write(&files, file && file[1] ? file + 1 : NULL, "with --export", false);
+  bool apart = command_files_apart(&files, m->abi);
+  command_files_free(&files);
+  return apart;
 }
 
 int export_vectors(const loaded_model *m, const char *pair) {

@@ -6,4 +6,6 @@
 // padding row is left out) or, without one, by their numbers. Numbers have the digits that read back to the
 // same value. Returns an exit code, after a message.
 int export_vectors(const loaded_model *m, const char *pair);
+// False after a message: the file would replace the weights that are read, or this program.
+bool export_is_apart(const loaded_model *m, const char *pair, const char *weights);
 #endif

@@ -126,7 +126,10 @@ int command_info(int argc, char **argv, const struct nlm_abi_model *model) {
   strbuf_free(&error);
   if (code != EXIT_DONE)
     return code;
-  code = load_weights(&m, &weights, export != NULL);
+  if (export && !export_is_apart(&m, export, weights ? weights : model_default_weights(&m)))
+    code = EXIT_WRONG_USAGE;
+  else
+    code = load_weights(&m, &weights, export != NULL);
   if (code == EXIT_DONE && export)
     code = export_vectors(&m, export);
   else if (code == EXIT_DONE)

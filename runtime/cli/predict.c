@@ -290,6 +290,25 @@ static int load_weights(prediction_run *r) {
   return code;
 }
 
+// A result replaces nothing that is read. Returns the exit code.
+static int check_files(prediction_run *r) {
+  const predict_options *o = r->options;
+  command_files files = {0};
+  data_tensors tensors = {0};
+  bool fine = !is_tensor_input(r) || tensors_of_words(r, &tensors);
+  data_tensors_files(&tensors, &files);
+  if (!is_tensor_input(r) && o->inputs.len)
+    command_files_read(&files, o->inputs.data[0], false);
+  if (o->texts.len == 1 && !strcmp(o->texts.data[0], "-"))
+    command_files_read(&files, "-", false);
+  command_files_read(&files, o->weights ? o->weights : model_default_weights(&r->model), false);
+  prediction_writer_files(&r->writer, &files);
+  fine = fine && command_files_apart(&files, r->abi);
+  command_files_free(&files);
+  data_tensors_free(&tensors);
+  return fine ? EXIT_DONE : EXIT_WRONG_USAGE;
+}
+
 static int open_run(predict_options *o, prediction_run *r) {
   strbuf error = {0};
   if (model_open(&r->model, r->abi, &error)) {
@@ -301,11 +320,15 @@ static int open_run(predict_options *o, prediction_run *r) {
     o->batch_size = model_batch_size(&r->model, BATCH_SIZE);
   if (r->options->layer)
     r->layer = choose_layer(&r->model, r->options->layer, &error);
-  int code = error.len ? cli_fail(r->abi, "%s", strbuf_text(&error)) : load_weights(r);
+  int code = error.len ? cli_fail(r->abi, "%s", strbuf_text(&error)) : EXIT_DONE;
   strbuf_free(&error);
   r->schema = schema_new(&r->model, is_tensor_input(r) ? SCHEMA_TENSORS : SCHEMA_FILES);
   r->writer =
       prediction_writer_new(&r->model, format_of(r->options), r->layer, &r->probes, r->options->output);
+  if (code == EXIT_DONE)
+    code = check_files(r);
+  if (code == EXIT_DONE)
+    code = load_weights(r);
   if (!session_init(&r->session, r->abi, NULL))
     return cli_fail(r->abi, "not enough memory");
   r->session.weights_stay = true;

@@ -2,6 +2,7 @@
 #define NLM_RUNTIME_CLI_PREDICT_H
 // Parts of `predict`: what is shown, and how results are written. One thread.
 #include "runtime/api/api.h"
+#include "runtime/cli/files.h"
 #include "runtime/npy.h"
 #include "runtime/train/batch.h"
 #include "support/vec.h"
@@ -62,6 +63,8 @@ typedef struct prediction_writer {
 // `probes`: read where the choice is LAYER_PROBE; must outlive the writer.
 prediction_writer prediction_writer_new(const loaded_model *m, predict_format format, layer_choice choice,
                                         const layer_probes *probes, const char *path);
+// Names the files that will be written.
+void prediction_writer_files(const prediction_writer *w, command_files *files);
 // Takes the results of the batch that was run.
 void prediction_writer_add(prediction_writer *w, const batcher *b);
 // Writes what is left. False and a sentence when a file cannot be written.

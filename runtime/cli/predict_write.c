@@ -240,6 +240,22 @@ static void whole_shape(const shown_tensor *shown, int64_t *shape) {
   }
 }
 
+static strbuf npy_path(const prediction_writer *w, const shown_tensor *shown) {
+  strbuf path = {0};
+  strbuf_printf(&path, "%s/%s.npy", w->path, shown->abi->name);
+  return path;
+}
+
+void prediction_writer_files(const prediction_writer *w, command_files *files) {
+  if (w->format != PREDICT_NPY)
+    command_files_write(files, w->path, "with --output", false);
+  for (size_t k = 0; w->format == PREDICT_NPY && k < w->shown_count; k++) {
+    strbuf path = npy_path(w, &w->shown[k]);
+    command_files_write(files, strbuf_text(&path), "with --output", false);
+    strbuf_free(&path);
+  }
+}
+
 static bool write_npy(const prediction_writer *w, const shown_tensor *shown, strbuf *error) {
   int64_t shape[NPY_MAX_RANK] = {0}, rank = shown->abi->rank;
   size_t width = width_of(shown->type);
@@ -250,8 +266,7 @@ static bool write_npy(const prediction_writer *w, const shown_tensor *shown, str
     copy_block(at, shape, b->values, b->shape, rank, width);
     at += (size_t)b->shape[0] * block_bytes(shape + 1, rank - 1, width);
   }
-  strbuf path = {0}, reason = {0};
-  strbuf_printf(&path, "%s/%s.npy", w->path, shown->abi->name);
+  strbuf path = npy_path(w, shown), reason = {0};
   npy_type written = shown->type == VALUES_F64 ? NPY_F64 : shown->type == VALUES_F32 ? NPY_F32 : NPY_I32;
   bool fine = npy_write(strbuf_text(&path), written, (size_t)rank, shape, all, &reason);
   if (!fine)

@@ -114,6 +114,50 @@ static bool folder_exists(const char *path, strbuf *error) {
   return fine;
 }
 
+static const char *save_path(const train_run *r) {
+  return r->options->save ? r->options->save : model_weights_name(r->m);
+}
+
+static void add_callback_files(const model_training *t, command_files *files) {
+  for (size_t k = 0; k < t->callbacks_count; k++) {
+    const config_call *c = &t->callbacks[k];
+    char *backup = strcmp(c->name, "backup_and_restore") ? NULL : backup_path(c);
+    command_files_write(files, backup, "in BackupAndRestore", false);
+    free(backup);
+    if (!strcmp(c->name, "csv_logger"))
+      command_files_write(files, config_text(c, "filename", NULL), "in CSVLogger", false);
+    if (!strcmp(c->name, "model_checkpoint"))
+      command_files_write(files, config_text(c, "filepath", NULL), "in ModelCheckpoint", true);
+  }
+}
+
+// No result replaces what is read; false after a message.
+static bool results_are_apart(const train_run *r) {
+  const train_options *o = r->options;
+  const struct nlm_abi_model *abi = r->m->abi;
+  command_files files = {0};
+  data_request_files(r->request, &files);
+  data_request_files(r->validation_request, &files);
+  command_files_read(&files, o->weights, true);
+  command_files_read(&files, o->init_from, false);
+  for (size_t k = 0; k < o->pretrained.len; k++) {
+    const char *file = strchr(o->pretrained.data[k], '=');
+    command_files_read(&files, file ? file + 1 : NULL, false);
+  }
+  for (int64_t k = 0; k < abi->n_params; k++)
+    command_files_read(&files, abi->params[k].pretrained, false);
+  char *checkpoint = checkpoint_path(save_path(r));
+  command_files_write(&files, save_path(r), "with --save", true);
+  command_files_write(&files, checkpoint, "with --save", true);
+  command_files_write(&files, o->log, "with --log", false);
+  command_files_write(&files, o->report, "with --report", false);
+  add_callback_files(r->m->training, &files);
+  bool apart = command_files_apart(&files, abi);
+  command_files_free(&files);
+  free(checkpoint);
+  return apart;
+}
+
 static bool make_settings(train_run *r) {
   const train_options *o = r->options;
   const model_training *t = r->m->training;
@@ -128,7 +172,7 @@ static bool make_settings(train_run *r) {
                                  .shuffle = t->shuffle && !o->no_shuffle,
                                  .quiet = o->quiet,
                                  .profile = o->profile,
-                                 .save_path = o->save ? o->save : model_weights_name(r->m),
+                                 .save_path = save_path(r),
                                  .log_path = o->log};
   return folder_exists(r->settings.save_path, &r->error) && (!o->log || folder_exists(o->log, &r->error)) &&
          (!o->report || folder_exists(o->report, &r->error));
@@ -404,7 +448,7 @@ int command_train(int argc, char **argv, const struct nlm_abi_model *abi) {
     else if (!m.training)
       code = cli_fail(abi, "the model has no train block");
     else
-      code = train(&r);
+      code = results_are_apart(&r) ? train(&r) : EXIT_WRONG_USAGE;
   }
   if (m.abi)
     model_close(&m);

@@ -105,6 +105,9 @@ dataset *dataset_open(const char *const *paths, size_t count, const data_schema 
 
 // Whether a path names a regular file, packed or not, that begins as IDX does. Anything else is not opened.
 bool data_is_idx(const char *path);
+// Where the labels of IDX images are: "images" and "idx3" of the file's name become "labels" and "idx1".
+// NULL: the name does not say that it is images. malloc'ed.
+char *data_idx_labels(const char *path);
 
 // Tensor data. An int input takes any integer type within int32; a float input takes f2, f4, f8 and integers;
 // an output takes both, whatever its kind, and its column becomes DATA_INT or DATA_FLOAT by the file. Unknown

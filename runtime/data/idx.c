@@ -4,6 +4,7 @@
 // pixels are 0 to 255, and a model that wants them from 0 to 1 begins with Rescaling(1 / 255).
 #include "runtime/data/format.h"
 #include "runtime/npy.h"
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <zlib.h>
@@ -66,14 +67,14 @@ static const char *parse(const char *text, size_t bytes, idx_array *out) {
   return NULL;
 }
 
-// "images" and "idx3" of the file's name become "labels" and "idx1". NULL: the name does not say that it is
-// images.
-static char *labels_path(data_builder *b, const char *path) {
+char *data_idx_labels(const char *path) {
   const char *slash = strrchr(path, '/');
-  char *copy = arena_strdup(b->memory, path);
+  char *copy = xstrdup(path);
   char *name = copy + (slash ? slash - path + 1 : 0), *images = strstr(name, "images");
-  if (!images)
+  if (!images) {
+    free(copy);
     return NULL;
+  }
   memcpy(images, "labels", 6);
   char *axes = strstr(name, "idx3");
   if (axes)
@@ -170,7 +171,9 @@ static bool schema_fits(const data_source *s, data_builder *b, const idx_array *
 
 static void add_labelled(const data_source *s, data_builder *b, const idx_array *images) {
   idx_array labels = {0};
-  char *path = labels_path(b, s->path);
+  char *labels_file = data_idx_labels(s->path),
+       *path = labels_file ? arena_strdup(b->memory, labels_file) : NULL;
+  free(labels_file);
   if (!path) {
     data_problem_add(b->problems, s->path, 0,
                      "its name must hold 'images', so that the file of 'labels' beside it can be found");
