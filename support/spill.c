@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { FULL_DISK_EXIT = 1 };
+enum { FULL_DISK_EXIT = 1, ASK_EVERY = 64 };
 
 typedef struct piece {
   char *data;
@@ -226,13 +226,36 @@ void spill_expect(const void *part, size_t bytes) {
     madvise((void *)first, (uintptr_t)part + bytes - first, MADV_WILLNEED);
 }
 
-void spill_let_go(size_t bytes) {
-  if (atomic_fetch_add(&touched, bytes) + bytes < limit / 4)
-    return;
-  pthread_mutex_lock(&lock);
-  atomic_store(&touched, 0);
+// Bytes of files that the process has resident, 0 where the system does not tell.
+static size_t resident_of_files(void) {
+  FILE *f = fopen("/proc/self/statm", "r");
+  size_t all, resident, files = 0;
+  if (f && fscanf(f, "%zu %zu %zu", &all, &resident, &files) != 3)
+    files = 0;
+  if (f)
+    fclose(f);
+  return files * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void let_mapped_go(void) {
   for (size_t k = 0; k < pieces_count; k++)
     if (pieces[k].file >= 0)
       madvise(pieces[k].data, pieces[k].bytes, MADV_DONTNEED);
+}
+
+// A page that is touched brings its neighbours along, so what counts is what the system says is resident; the
+// bytes that were told only say when to ask.
+void spill_let_go(size_t bytes) {
+  static size_t told, others; // under the lock: since the last time; resident files that are no pieces
+  if (atomic_fetch_add(&touched, bytes) + bytes < limit / ASK_EVERY)
+    return;
+  pthread_mutex_lock(&lock);
+  told += atomic_exchange(&touched, 0);
+  size_t resident = resident_of_files();
+  if (told >= limit / 4 || resident > others + limit / 4) {
+    let_mapped_go();
+    others = resident_of_files();
+    told = 0;
+  }
   pthread_mutex_unlock(&lock);
 }

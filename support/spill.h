@@ -35,7 +35,8 @@ void spill_write(int file, const void *bytes, size_t n);
 extern atomic_bool spill_is_mapped; // whether any piece lies in a file
 void spill_let_go(size_t bytes);
 // Tells that about that many bytes of pieces were read or written since the last call: after a quarter of the
-// limit what is resident of the mapped ones is given back to the system (it is read again when it is used).
+// limit, or when as much of files is resident, the mapped ones are given back to the system (and read again
+// when they are used).
 static inline void spill_touched(size_t bytes) {
   if (atomic_load_explicit(&spill_is_mapped, memory_order_relaxed))
     spill_let_go(bytes);
