@@ -112,7 +112,7 @@ bool weights_write(const char *path, const weight_entry *tensors, size_t count,
   if (fine) {
     int status = file_write_parts(path, parts, n);
     if (status < 0)
-      strbuf_puts(error, strerror(-status));
+      strbuf_printf(error, "%s: %s", path, strerror(-status));
     fine = status >= 0;
   }
   strbuf_free(&head);

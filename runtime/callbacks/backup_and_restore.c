@@ -34,13 +34,35 @@ char *backup_path(const config_call *call) {
   return path.data;
 }
 
-static bool begin(callback *c, callback_host *h) {
-  const char *folder = config_text(c->args, "backup_dir", ".");
+// Makes the folder and those above it; 0 or an errno. `path` is as before when it returns.
+static int make_folders(char *path) {
   struct stat st;
-  if (mkdir(folder, 0777) && (errno != EEXIST || stat(folder, &st) || !S_ISDIR(st.st_mode))) {
-    strbuf_printf(&h->messages, "BackupAndRestore: %s: %s\n", folder, strerror(errno));
-    return false;
+  for (char *at = path + (*path == '/'); *at; at++) {
+    if (*at != '/')
+      continue;
+    *at = 0;
+    if (stat(path, &st)) // what is there already may be one that cannot be written to
+      mkdir(path, 0777);
+    *at = '/';
   }
+  if (!mkdir(path, 0777))
+    return 0;
+  int reason = errno;
+  if (reason == EEXIST && !stat(path, &st))
+    return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+  return reason;
+}
+
+static bool begin(callback *c, callback_host *h) {
+  char *folder = xstrdup(config_text(c->args, "backup_dir", "."));
+  int failed = make_folders(folder);
+  if (!*folder)
+    strbuf_puts(&h->messages, "BackupAndRestore: backup_dir is \"\"; the name of a folder is needed\n");
+  else if (failed)
+    strbuf_printf(&h->messages, "BackupAndRestore: %s: %s\n", folder, strerror(failed));
+  free(folder);
+  if (failed)
+    return false;
   h->backup = c->args;
   return true;
 }

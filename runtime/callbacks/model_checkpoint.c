@@ -135,7 +135,7 @@ static void epoch_end(callback *c, callback_host *h, int64_t epoch, train_logs *
   if (fine && wants_file(c, h, epoch, logs, strbuf_text(&path))) {
     fine = h->save(h->self, strbuf_text(&path), epoch + 1, &error);
     if (!fine)
-      strbuf_printf(&h->messages, "%s: %s\n", strbuf_text(&path), strbuf_text(&error));
+      strbuf_printf(&h->messages, "ModelCheckpoint: %s\n", strbuf_text(&error));
   }
   if (!fine)
     h->failed = h->stop = true;

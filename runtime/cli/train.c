@@ -107,9 +107,13 @@ static bool folder_exists(const char *path, strbuf *error) {
     folder[slash == path ? 1 : slash - path] = 0;
   struct stat st;
   bool fine = !stat(folder, &st) && S_ISDIR(st.st_mode) && !access(folder, W_OK);
-  if (!fine)
+  if (fine && !stat(path, &st) && S_ISDIR(st.st_mode)) {
+    strbuf_printf(error, "%s cannot be written: it is a folder; name a file in it", path);
+    fine = false;
+  } else if (!fine) {
     strbuf_printf(error, "%s cannot be written: the folder '%s' %s", path, folder,
                   stat(folder, &st) ? "does not exist" : "is not one that can be written to");
+  }
   free(folder);
   return fine;
 }

@@ -38,12 +38,25 @@ refused ok.st "ok.st, which is read" --output predict fine --weights ok.st --out
 expect 2 predict - --output held.tsv <held.tsv
 says "the result held.tsv would replace standard input, which is read"
 
+for option in --save --log --report; do
+  expect 1 train train.tsv $option data
+  says "data cannot be written: it is a folder; name a file in it"
+  grep -q Epoch out && fail "training began"
+done
+
 # two results, of which neither is there yet
 expect 2 train train.tsv --log new.st --save ./new.st
 says "tiny: ./new.st and new.st would be two results in one file; name another file with --log"
 expect 2 train train.tsv --log new.html --report ../"$(basename "$PWD")"/new.html
 says "would be two results in one file; name another file with --report"
 [ -e new.st ] || [ -e new.html ] && fail "something was written"
+
+# a full disk names the file
+if [ -w /dev/full ]; then
+  ln -s /dev/full full.st
+  expect 1 train train.tsv --save full.st --epochs 1
+  says "full.st: No space left on device"
+fi
 
 # what may be: to go on from weights in place, and to throw results away
 expect 0 train train.tsv --weights ok.st --save ok.st --epochs 1

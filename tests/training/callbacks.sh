@@ -112,6 +112,19 @@ cp two log_backup/training.checkpoint
 cp part.csv before
 expect 1 ./logged train rows.jsonl --epochs 5 --save part.safetensors --log part.csv
 cmp part.csv before || fail "a training that was refused has cut the log"
+# folders of the backup are made, all of them
+write deep "$settings
+  callbacks = [BackupAndRestore(\"deep/er/backup\", delete_checkpoint = false)]"
+expect 0 ./deep train row.jsonl --epochs 1 --save deep.safetensors
+[ -f deep/er/backup/training.checkpoint ] || fail "there is no backup in deep folders"
+write blocked "$settings
+  callbacks = [BackupAndRestore(\"row.jsonl/backup\")]"
+expect 1 ./blocked train row.jsonl --epochs 1 --save deep.safetensors
+says "BackupAndRestore: row.jsonl/backup: Not a directory"
+write nameless "$settings
+  callbacks = [BackupAndRestore(\"\")]"
+expect 1 ./nameless train row.jsonl --epochs 1 --save deep.safetensors
+says "the name of a folder is needed"
 
 # killed in the middle
 write killed "$settings
