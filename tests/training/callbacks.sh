@@ -114,9 +114,9 @@ expect 1 ./logged train rows.jsonl --epochs 5 --save part.safetensors --log part
 cmp part.csv before || fail "a training that was refused has cut the log"
 # folders of the backup are made, all of them
 write deep "$settings
-  callbacks = [BackupAndRestore(\"deep/er/backup\", delete_checkpoint = false)]"
+  callbacks = [BackupAndRestore(\"folders/of/backup\", delete_checkpoint = false)]"
 expect 0 ./deep train row.jsonl --epochs 1 --save deep.safetensors
-[ -f deep/er/backup/training.checkpoint ] || fail "there is no backup in deep folders"
+[ -f folders/of/backup/training.checkpoint ] || fail "there is no backup in deep folders"
 write blocked "$settings
   callbacks = [BackupAndRestore(\"row.jsonl/backup\")]"
 expect 1 ./blocked train row.jsonl --epochs 1 --save deep.safetensors
