@@ -8,7 +8,7 @@ expect 0 info --weights ok.st --export embedding=words.vec
 cp train.tsv held.tsv && ln -s train.tsv link.tsv && mkdir data data/pos data/neg
 echo good >data/pos/a.txt && echo bad >data/neg/a.txt
 cp ok.st tiny.safetensors
-find . -type f ! -name out -exec cksum {} + | sort >before
+find . -type f ! -name out ! -name before ! -name after -exec cksum {} + | sort >before
 
 # refused RESULT READ OPTION WORDS...
 refused() {
