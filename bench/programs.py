@@ -29,7 +29,7 @@ def run(*words, **options):
 
 
 def run_measured(*words, **options):
-    """(seconds, user seconds, peak MB) of a command that must succeed."""
+    """(seconds, user seconds) of a command that must succeed."""
     started = time.perf_counter()
     process = subprocess.Popen([str(w) for w in words], stdout=subprocess.DEVNULL, **options)
     _, status, usage = os.wait4(process.pid, 0)
@@ -37,7 +37,15 @@ def run_measured(*words, **options):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"exit code {process.returncode}: {' '.join(str(w) for w in words)}")
-    return seconds, usage.ru_utime, usage.ru_maxrss / 1024
+    return seconds, usage.ru_utime
+
+
+def peak_memory(*words):
+    """MB of a command that must succeed. What the kernel tells of a child counts the process that it was forked from,
+    and this one is large: a small one stands between."""
+    done = subprocess.run(["/usr/bin/time", "-f", "%M", *(str(w) for w in words)], stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, check=True)
+    return float(done.stderr.split()[-1]) / 1024
 
 
 def numbers(text):
@@ -80,7 +88,7 @@ class Nlm:
         folder, source = self.folder(workload), HERE / f"models/{workload}.nlm"
         weights = self.data(workload, "weights.safetensors")
         inside = ["--weights", weights] if weights.exists() else []
-        seconds, user, _ = run_measured(self.nlmc, "build", source, "-o", folder / workload)
+        seconds, user = run_measured(self.nlmc, "build", source, "-o", folder / workload)
         run("strip", "-o", folder / "stripped", folder / workload)
         self.facts[workload] = {"compile_seconds": seconds, "compile_user_seconds": user,
                                 "executable_bytes": (folder / "stripped").stat().st_size}
@@ -153,12 +161,11 @@ class Nlm:
         """(seconds, peak MB) of a process that makes one prediction with its weights inside."""
         one = self.folder(workload) / "one.npy"
         np.save(one, np.load(self.data(workload, "singles.npy"))[:1])
-        seconds, _, memory = run_measured(self.folder(workload) / f"{workload}_whole", "predict", "--input",
-                                          f"{self.input(workload)}={one}")
-        return seconds, memory
+        words = [self.folder(workload) / f"{workload}_whole", "predict", "--input", f"{self.input(workload)}={one}"]
+        return run_measured(*words)[0], peak_memory(*words)
 
     def training_memory(self, workload, threads):
-        return run_measured(self.folder(workload) / "train", "time", threads, 0, BATCH, *self._tensors(workload))[2]
+        return peak_memory(self.folder(workload) / "train", "time", threads, 0, BATCH, *self._tensors(workload))
 
 
 # ---- peers that answer line by line
@@ -184,8 +191,12 @@ class Worker:
         return answer
 
     def close(self):
+        """Ends the process; its peak memory in MB."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
         self.process.stdin.close()
-        return os.wait4(self.process.pid, 0)[2].ru_maxrss / 1024  # peak MB
+        self.process.wait()
+        return float(peak) / 1024
 
 
 def torch_environment(threads):

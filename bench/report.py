@@ -130,7 +130,7 @@ def fact_lines(found):
         lines.append(f"{name.upper()}: nlmc build {seconds:.2f} s, {user:.2f} s of it user time; executable "
                      f"{megabytes:.2f} MB stripped, without weights")
     for program, (milliseconds, memory) in found["starts"].items():
-        lines.append(f"start to the end of one W1 prediction, {program}: {milliseconds:.0f} ms, {memory:.0f} MB")
+        lines.append(f"start to the end of one W1 prediction, {program}: {milliseconds:.3g} ms, {memory:.3g} MB")
     for program, memory in found["training_memory"].items():
         lines.append(f"peak memory of W1 training, {program}: {memory:.0f} MB")
     return lines

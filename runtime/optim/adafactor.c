@@ -47,12 +47,6 @@ static int slots(const double *a) {
   return 3;
 }
 
-static bool takes_whole(const double *a, const struct nlm_abi_param *about) {
-  (void)a;
-  (void)about;
-  return true;
-}
-
 // Matrices, their rows and columns; a vector is one row.
 typedef struct factors {
   int64_t outer, rows, columns;
@@ -201,7 +195,6 @@ const optimizer_rule optimizer_adafactor = {
              args, optimizer_args_agree},
     .slots = slots,
     .slot_names = slot_names,
-    .takes_whole = takes_whole,
     .whole_f32 = whole_f32,
     .whole_f64 = whole_f64,
     .scratch = scratch,

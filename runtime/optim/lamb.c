@@ -15,12 +15,6 @@ static int slots(const double *a) {
   return 2;
 }
 
-static bool takes_whole(const double *a, const struct nlm_abi_param *about) {
-  (void)a;
-  (void)about;
-  return true;
-}
-
 static int64_t blocks_of(int64_t n) {
   return (n + BLOCK - 1) / BLOCK;
 }
@@ -92,7 +86,6 @@ const optimizer_rule optimizer_lamb = {
              args, optimizer_args_agree},
     .slots = slots,
     .slot_names = slot_names,
-    .takes_whole = takes_whole,
     .whole_f32 = whole_f32,
     .whole_f64 = whole_f64,
     .scratch = scratch,

@@ -63,7 +63,8 @@ static bool start_param(optimizer *o, const struct nlm_abi_gradient *g, void *va
   p->rows = about->rank ? about->dims[0] : 1;
   p->width = p->rows ? about->elements / p->rows : 0;
   p->row_sparse = g->ids_buffer >= 0;
-  p->whole = o->rule->takes_whole && !(apart && apart[g->param]) && o->rule->takes_whole(o->args, about);
+  p->whole = o->rule->whole_f32 && !(apart && apart[g->param]) &&
+             (!o->rule->takes_whole || o->rule->takes_whole(o->args, about));
   bool counts = !p->whole && p->row_sparse && (o->rule->replays(o->args) || o->one_by_one);
   if (counts)
     p->current = calloc((size_t)p->rows + 1, sizeof *p->current);

@@ -126,8 +126,9 @@ typedef struct optimizer_rule {
   // rows that never had a gradient need neither steps nor memory for their slots.
   bool rests;
 
-  // Rules that take variables as a whole; NULL: none. Every step touches all elements of such a variable, and
-  // of its arithmetic only the order of operations has to be the same for any number of threads.
+  // Rules that take variables as a whole (whole_f32 is given): those that takes_whole names, all if it is
+  // NULL. Every step touches all elements of such a variable, and of its arithmetic only the order of
+  // operations has to be the same for any number of threads.
   bool (*takes_whole)(const double *args, const struct nlm_abi_param *about);
   void (*whole_f32)(const whole_step *step);
   void (*whole_f64)(const whole_step *step);

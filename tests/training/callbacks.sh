@@ -81,9 +81,9 @@ refused "(batch size: 32 then, 4 now)" ./kept train row.jsonl --epochs 6 --batch
 refused "(shuffling: on then, off now)" ./kept train row.jsonl --epochs 6 --no-shuffle
 refused "(--learning-rate: none then, 0.5 now)" ./kept train row.jsonl --epochs 6 --learning-rate 0.5
 refused "was made with --seed 0" ./kept train row.jsonl --epochs 6 --seed 3
-head -c 200 $backup >cut && mv cut $backup
+head -c 200 "$backup" >head.part && mv head.part "$backup"
 refused "$backup: the file ends inside its header" ./kept train row.jsonl --epochs 6
-rm $backup
+rm "$backup"
 
 # --resume wants the same model, and warns of another source or command whose parameters fit
 expect 1 ./other train row.jsonl --epochs 6 --save whole.safetensors --resume
