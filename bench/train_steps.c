@@ -46,7 +46,10 @@ static void open_bench(bench *b, int threads, size_t batch, char *x, char *y, co
   vec_push(&request.inputs, tensor_of(x));
   vec_push(&request.targets, tensor_of(y));
   b->batch = batch;
-  train_settings settings = {.epochs = 1, .batch_size = (int64_t)batch, .threads = threads, .quiet = true};
+  train_settings settings = {.epochs = 1,
+                             .batch_size = (int64_t)batch,
+                             .pool = threads > 1 ? pool_new(threads) : NULL,
+                             .quiet = true};
   if (model_open(&b->model, &bench_model, &error))
     fail("the model", &error);
   if (weights ? model_load_weights(&b->model, weights, WEIGHTS_WRITABLE, &error) != NLM_OK
@@ -68,7 +71,9 @@ static void open_bench(bench *b, int threads, size_t batch, char *x, char *y, co
 
 static void close_bench(bench *b) {
   batcher_free(&b->batches);
+  thread_pool *pool = b->trainer.settings.pool;
   trainer_free(&b->trainer);
+  pool_free(pool);
   data_release(&b->data);
   model_close(&b->model);
 }

@@ -1,5 +1,6 @@
 #include "support/utf8.h"
 #include <stdbool.h>
+#include <string.h>
 
 size_t utf8_decode(const char *bytes, size_t left, uint32_t *code) {
   const unsigned char *b = (const unsigned char *)bytes;
@@ -47,14 +48,30 @@ size_t utf8_put(uint32_t code, char out[4]) {
   return length;
 }
 
+enum { ASCII_BLOCK = 32 };
+
+// Over blocks that are all ASCII.
+static size_t skip_ascii(const char *bytes, size_t at, size_t n) {
+  for (; at + ASCII_BLOCK <= n; at += ASCII_BLOCK) {
+    uint64_t word[4];
+    memcpy(word, bytes + at, sizeof word);
+    if ((word[0] | word[1] | word[2] | word[3]) & 0x8080808080808080u)
+      break;
+  }
+  return at;
+}
+
 size_t utf8_valid_prefix(const char *bytes, size_t n) {
   size_t at = 0;
   while (at < n) {
     uint32_t code;
-    size_t length = utf8_decode(bytes + at, n - at, &code);
-    if (!length)
-      return at;
-    at += length;
+    at = skip_ascii(bytes, at, n);
+    for (size_t stop = at + ASCII_BLOCK < n ? at + ASCII_BLOCK : n; at < stop;) {
+      size_t length = utf8_decode(bytes + at, n - at, &code);
+      if (!length)
+        return at;
+      at += length;
+    }
   }
   return n;
 }

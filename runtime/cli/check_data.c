@@ -17,6 +17,7 @@ typedef struct check {
   loaded_model *m;
   split *splits;
   size_t count;
+  thread_pool *pool;
   strbuf out;
 } check;
 
@@ -113,7 +114,7 @@ static void put_coverage(check *k, const model_pipeline *p, const data_column *i
 
 static void put_bins(check *k, const model_pipeline *p, const data_column *c) {
   text_encoder e = {&p->pipeline, NULL};
-  data_column *ids = data_column_encode(c, &e, NULL, NULL);
+  data_column *ids = data_column_encode(c, &e, NULL, k->pool, NULL);
   size_t bins = (size_t)p->pipeline.num_bins, used = 0, n = items_of(ids);
   bool *seen = xcalloc(bins + 1, sizeof *seen);
   for (size_t j = 0; j < n; j++) {
@@ -133,8 +134,8 @@ static void put_text(check *k, size_t index, model_pipeline *p) {
     return;
   }
   if (!p->words)
-    p->words = dataset_adapt(c, &p->pipeline, 0, c->rows);
-  data_column *ids = facts_encode(c, p, &refused);
+    p->words = dataset_adapt(c, &p->pipeline, 0, c->rows, k->pool);
+  data_column *ids = facts_encode(c, p, k->pool, &refused);
   if (!ids)
     strbuf_printf(&k->out, "  %s: %s\n", p->layer, strbuf_text(&refused));
   if (ids) {
@@ -255,7 +256,7 @@ static void put_split(check *k, size_t index) {
 }
 
 static int run(loaded_model *m, const cli_words *paths) {
-  check k = {.m = m, .count = paths->len};
+  check k = {.m = m, .count = paths->len, .pool = pool_new(cli_default_threads())};
   size_t problems = 0;
   k.splits = xcalloc(k.count + 1, sizeof *k.splits);
   for (size_t s = 0; s < k.count; s++) {
@@ -272,6 +273,7 @@ static int run(loaded_model *m, const cli_words *paths) {
     schema_free(&k.splits[s].schema);
   }
   free(k.splits);
+  pool_free(k.pool);
   strbuf_free(&k.out);
   return problems ? EXIT_WRONG_INPUT : EXIT_DONE;
 }

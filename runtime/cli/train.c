@@ -172,7 +172,6 @@ static bool make_settings(train_run *r) {
                                  .seed = o->has_seed   ? (uint64_t)o->seed
                                          : t->has_seed ? t->seed
                                                        : 0,
-                                 .threads = (int)o->threads,
                                  .shuffle = t->shuffle && !o->no_shuffle,
                                  .quiet = o->quiet,
                                  .profile = o->profile,
@@ -267,7 +266,7 @@ static bool read_data(train_run *r) {
                   : o->has_split     ? o->validation_split
                                      : r->m->training->validation_split;
     r->split = dataset_split_point(r->training.data->rows, part);
-    data_adapt(r->m, &r->training, r->split, &messages);
+    data_adapt(r->m, &r->training, r->split, r->settings.pool, &messages);
   }
   show(r, &messages, !fine);
   if (fine && r->split == 0)
@@ -414,11 +413,18 @@ static bool run_trainer(train_run *r, trainer *t, batcher *training, batcher *va
   return end_report(r, trainer_run(t, &r->error));
 }
 
+static bool start_threads(train_run *r) {
+  int threads = (int)r->options->threads;
+  if (threads > 1 && !(r->settings.pool = pool_new(threads)))
+    strbuf_printf(&r->error, "%d threads cannot be started", threads);
+  return threads == 1 || r->settings.pool;
+}
+
 static int train(train_run *r) {
   trainer t = {0};
   batcher training = {0}, validation = {0};
-  bool fine = make_settings(r) && read_beginning(r) && read_data(r) && set_parameters(r) &&
-              run_trainer(r, &t, &training, &validation);
+  bool fine = make_settings(r) && start_threads(r) && read_beginning(r) && read_data(r) &&
+              set_parameters(r) && run_trainer(r, &t, &training, &validation);
   if (fine && t.profile)
     show_profile(&t);
   if (fine && !r->options->quiet)
@@ -431,6 +437,7 @@ static int train(train_run *r) {
     trainer_free(&t);
   data_release(&r->training);
   data_release(&r->validation);
+  pool_free(r->settings.pool);
   class_weights_free(r->m, r->class_weights);
   free(r->checkpoint);
   strbuf_free(&r->error);

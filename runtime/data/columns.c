@@ -1,13 +1,8 @@
-// What is done with a whole column: class names, class numbers, vocabularies, ids.
+// Labels of a whole column: class names and class numbers.
 #include "runtime/data/dataset.h"
 #include "runtime/text/token_table.h"
 #include "support/spill.h"
 #include "support/vec.h"
-#include <stdio.h>
-
-static uint64_t first_item(const data_column *c, size_t row) {
-  return c->row_start ? c->row_start[row] : (uint64_t)row * c->items_per_row;
-}
 
 // ---- classes
 // ---------------------------------------------------------------------------------------------------
@@ -49,7 +44,7 @@ size_t dataset_class_names(const data_column *labels, size_t rows, text_view **o
   token_table_init(&seen, 0);
   VEC(text_view) names = {0};
   bool numeric = true;
-  uint64_t items = labels->texts ? first_item(labels, rows) : 0;
+  uint64_t items = labels->texts ? data_column_first(labels, rows) : 0;
   for (uint64_t i = 0; i < items; i++) {
     text_view label = labels->texts[i];
     bool added;
@@ -73,7 +68,7 @@ const text_view *dataset_class_beyond(const data_column *labels, size_t rows, si
   const text_view *beyond = NULL;
   size_t count = 0;
   for (size_t r = 0; labels->texts && r < rows && !beyond; r++)
-    for (uint64_t i = first_item(labels, r); i < first_item(labels, r + 1) && !beyond; i++) {
+    for (uint64_t i = data_column_first(labels, r); i < data_column_first(labels, r + 1) && !beyond; i++) {
       text_view label = labels->texts[i];
       bool added;
       touched_label(labels, i);
@@ -97,11 +92,11 @@ size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *na
     bool added;
     token_table_add(&known, names[i].data, names[i].bytes, token_hash(names[i].data, names[i].bytes), &added);
   }
-  uint64_t items = first_item(labels, labels->rows);
+  uint64_t items = data_column_first(labels, labels->rows);
   labels->ints = spill_alloc((size_t)(items + 1) * sizeof *labels->ints);
   size_t unknown = 0;
   for (size_t row = 0; row < labels->rows; row++)
-    for (uint64_t i = first_item(labels, row); i < first_item(labels, row + 1); i++) {
+    for (uint64_t i = data_column_first(labels, row); i < data_column_first(labels, row + 1); i++) {
       text_view label = labels->texts[i];
       uint64_t hash = token_hash(label.data, label.bytes);
       uint32_t found =
@@ -124,61 +119,4 @@ size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *na
   spill_free(labels->texts);
   labels->texts = NULL;
   return unknown;
-}
-
-// ---- text
-// ------------------------------------------------------------------------------------------------------
-
-enum { MOST_DIGITS = 24 };
-
-// Item i of a column as text; integers in digits (in `digits`).
-static text_view value_at(const data_column *c, uint64_t i, char *digits) {
-  if (c->texts)
-    return c->texts[i];
-  return (text_view){digits, (size_t)snprintf(digits, MOST_DIGITS, "%d", c->ints[i])};
-}
-
-static void adapt_integers(text_adapter *a, const data_column *c, uint64_t from, uint64_t to) {
-  size_t n = (size_t)(to - from);
-  char *digits = xmalloc(n * MOST_DIGITS + 1);
-  text_view *values = xmalloc((n + 1) * sizeof *values);
-  for (size_t k = 0; k < n; k++)
-    values[k] = value_at(c, from + k, digits + k * MOST_DIGITS);
-  text_adapter_add_words(a, values, n);
-  free(values);
-  free(digits);
-}
-
-// About what reading the items of a row touches.
-static size_t row_bytes(const data_column *c, uint64_t from, uint64_t to) {
-  size_t bytes = (size_t)(to - from) * (c->texts ? sizeof *c->texts : sizeof *c->ints);
-  for (uint64_t i = from; c->texts && i < to; i++)
-    bytes += c->texts[i].bytes;
-  return bytes;
-}
-
-static void adapt_column(text_adapter *a, const data_column *column, size_t first, size_t last) {
-  for (size_t row = first; row < last; row++) {
-    uint64_t from = first_item(column, row), to = first_item(column, row + 1);
-    if (!column->texts)
-      adapt_integers(a, column, from, to);
-    else if (column->kind == DATA_WORDS)
-      text_adapter_add_words(a, column->texts + from, (size_t)(to - from));
-    else
-      text_adapter_add(a, column->texts[from].data, column->texts[from].bytes);
-    spill_touched(row_bytes(column, from, to));
-  }
-}
-
-vocabulary *dataset_adapt_all(const data_column *const *columns, size_t count, const text_pipeline *pipeline,
-                              size_t first, size_t last) {
-  text_adapter *a = text_adapter_new(pipeline);
-  for (size_t k = 0; k < count; k++)
-    adapt_column(a, columns[k], first, last);
-  return text_adapter_finish(a);
-}
-
-vocabulary *dataset_adapt(const data_column *column, const text_pipeline *pipeline, size_t first,
-                          size_t last) {
-  return dataset_adapt_all(&column, 1, pipeline, first, last);
 }

@@ -14,6 +14,7 @@
 // Thread-safety: a dataset is built by one thread; after that every `const` function may run in many at once.
 // Errors: what is wrong with the data goes to `data_problems`; running out of memory ends the process.
 #include "runtime/data/problems.h"
+#include "runtime/kernels/pool.h"
 #include "runtime/text/vectorize.h"
 #include "support/arena.h"
 #include <stdbool.h>
@@ -145,22 +146,31 @@ const text_view *dataset_class_beyond(const data_column *labels, size_t rows, si
 size_t dataset_bind_classes(dataset *d, data_column *labels, const text_view *names, size_t names_count,
                             data_problems *problems);
 
-// Adapts a vocabulary to rows [first, last) of a DATA_TEXT, DATA_WORDS or (lookups) DATA_INT column.
-vocabulary *dataset_adapt(const data_column *column, const text_pipeline *pipeline, size_t first,
-                          size_t last);
+// Adapts a vocabulary to rows [first, last) of a DATA_TEXT, DATA_WORDS or (lookups) DATA_INT column, on the
+// threads of a pool (NULL: on the calling one alone); it is the same for any number of them.
+vocabulary *dataset_adapt(const data_column *column, const text_pipeline *pipeline, size_t first, size_t last,
+                          thread_pool *pool);
 // The same over these rows of several columns, one after another: a layer that is applied to several inputs.
 vocabulary *dataset_adapt_all(const data_column *const *columns, size_t count, const text_pipeline *pipeline,
-                              size_t first, size_t last);
+                              size_t first, size_t last, thread_pool *pool);
 
 // A column as ids: kind DATA_INT, ragged rows, cut to output_sequence_length if the pipeline sets it (never
 // padded here: gathering pads). DATA_WORDS with split "character" gives a nested column, cut within words.
 // Mode int of a lookup keeps the column's own extents. Where the pipeline has weights (text_has_weights) rows
 // hold distinct columns of the output, and *weights, DATA_FLOAT, a number for each (`weights` NULL: ids as
-// they come, dropped ones too). NULL and a reason in `error`, with the row, where a lookup refuses a value.
-// The caller frees both with data_column_free.
+// they come, dropped ones too). NULL and a reason in `error`, with the first row where a lookup refuses a
+// value. The threads of the pool share the rows out (NULL: the calling one does all). The caller frees both
+// with data_column_free.
 data_column *data_column_encode(const data_column *values, const text_encoder *encoder, data_column **weights,
-                                strbuf *error);
+                                thread_pool *pool, strbuf *error);
 void data_column_free(data_column *c); // only for data_column_encode's
+
+// Number of the row's first item.
+static inline uint64_t data_column_first(const data_column *c, size_t row) {
+  return c->row_start ? c->row_start[row] : (uint64_t)row * c->items_per_row;
+}
+// About what reading a row's items touches.
+size_t data_row_bytes(const data_column *c, size_t row);
 
 // Steps of the longest of the given rows (0 for B = 0); fixed columns answer extents[0], rank 0 answers 1.
 size_t data_column_longest(const data_column *c, const size_t *rows, size_t b);

@@ -11,8 +11,12 @@ size_t data_column_step_items(const data_column *c) {
   return items;
 }
 
-static uint64_t row_begin(const data_column *c, size_t row) {
-  return c->row_start ? c->row_start[row] : (uint64_t)row * c->items_per_row;
+size_t data_row_bytes(const data_column *c, size_t row) {
+  uint64_t from = data_column_first(c, row), to = data_column_first(c, row + 1);
+  size_t bytes = (size_t)(to - from) * (c->texts ? sizeof *c->texts : sizeof *c->ints);
+  for (uint64_t i = from; c->texts && i < to; i++)
+    bytes += c->texts[i].bytes;
+  return bytes;
 }
 
 static size_t row_items(const data_column *c, size_t row) {
@@ -55,7 +59,7 @@ void data_column_expect(const data_column *c, const size_t *rows, size_t b) {
   if (!items || c->step_start || !spill_holds(items))
     return;
   for (size_t i = 0; i < b; i++)
-    spill_expect(items + row_begin(c, rows[i]) * width, row_items(c, rows[i]) * width);
+    spill_expect(items + data_column_first(c, rows[i]) * width, row_items(c, rows[i]) * width);
 }
 
 // Defines gather_<to>_from_<from>: copies what there is of each row, then zeros.
@@ -63,7 +67,7 @@ void data_column_expect(const data_column *c, const size_t *rows, size_t b) {
   static void NAME(const data_column *c, const FROM *from, const size_t *rows, size_t b, size_t width,       \
                    TO *out) {                                                                                \
     for (size_t i = 0; i < b; i++, out += width) {                                                           \
-      const FROM *row = from + row_begin(c, rows[i]);                                                        \
+      const FROM *row = from + data_column_first(c, rows[i]);                                                \
       size_t items = row_items(c, rows[i]), n = items < width ? items : width;                               \
       for (size_t k = 0; k < n; k++)                                                                         \
         out[k] = (TO)row[k];                                                                                 \

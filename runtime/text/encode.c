@@ -1,43 +1,22 @@
-// Text to ids. The usual pipeline (white space, no n-grams) reads words eight bytes at a time; everything
-// else goes through the word list.
+// Text to ids. The usual pipeline (white space, no n-grams) takes plain words; everything else goes through
+// the word list.
 #include "runtime/text/vocabulary.h"
 #include "runtime/text/words.h"
 
-#define EACH_BYTE(x) (0x0101010101010101u * (x))
-
-// 0x80 in each byte of `word` that is a space; exact up to and including the first one.
-static inline uint64_t space_bytes(uint64_t word) {
-  uint64_t zero = word ^ EACH_BYTE(' ');
-  return (zero - EACH_BYTE(1)) & ~zero & EACH_BYTE(0x80);
-}
-
-// `text` is standardized and ends, behind its n bytes, with a space and TOKEN_SLACK readable bytes.
-static size_t encode_plain(const vocabulary *v, const char *text, size_t n, int32_t *ids, size_t capacity) {
-  const char *at = text, *end = text + n;
-  size_t count = 0;
-  while (count < capacity) {
-    while (at < end && *at == ' ')
-      at++;
-    if (at >= end)
-      break;
-    uint64_t first = token_load(at), spaces = space_bytes(first), hash;
-    size_t bytes;
-    if (spaces) {
-      bytes = (size_t)__builtin_ctzll(spaces) / 8; // 1 .. 7
-      first &= ((uint64_t)1 << (8 * bytes)) - 1;
-      hash = token_hash_short(first, bytes);
-    } else {
-      bytes = 8;
-      while (!(spaces = space_bytes(token_load(at + bytes))))
-        bytes += 8;
-      bytes += (size_t)__builtin_ctzll(spaces) / 8;
-      hash = token_hash_piece(at, bytes);
+static size_t encode_plain(const vocabulary *v, const char *text, const char *end, int32_t *ids,
+                           size_t capacity) {
+  plain_word words[WORDS_AHEAD];
+  for (size_t count = 0;;) {
+    size_t most = capacity - count < WORDS_AHEAD ? capacity - count : WORDS_AHEAD;
+    size_t n = plain_words(&v->table, &text, end, words, most);
+    if (!n)
+      return count;
+    for (size_t k = 0; k < n; k++) {
+      const plain_word *w = &words[k];
+      uint32_t found = token_table_find(&v->table, w->text, w->bytes, w->first, w->hash);
+      ids[count++] = found == TOKEN_ABSENT ? VOCABULARY_UNKNOWN : (int32_t)found;
     }
-    uint32_t found = token_table_find(&v->table, at, bytes, first, hash);
-    ids[count++] = found == TOKEN_ABSENT ? VOCABULARY_UNKNOWN : (int32_t)found;
-    at += bytes;
   }
-  return count;
 }
 
 static size_t encode_list(const text_encoder *e, const word_list *list, int32_t *ids, size_t capacity) {
@@ -67,10 +46,8 @@ size_t text_encode(const text_encoder *e, const char *text, size_t bytes, void *
                    size_t capacity) {
   const text_pipeline *p = e->pipeline;
   if (text_pipeline_is_plain(p)) {
-    char *standard = scratch;
-    size_t n = text_standardize_into(p, text, bytes, standard);
-    memset(standard + n, ' ', 1 + TOKEN_SLACK);
-    return encode_plain(e->words, standard, n, ids, capacity);
+    const char *end = standardize_plain(p, text, bytes, scratch);
+    return encode_plain(e->words, scratch, end, ids, capacity);
   }
   word_list list;
   words_of_text(p, text, bytes, scratch, words_needed(p, capacity), &list);

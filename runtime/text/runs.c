@@ -198,11 +198,14 @@ static void merge_levels(token_runs *r) {
   }
 }
 
-void token_runs_add(token_runs *r, counted_token *tokens, size_t count) {
-  if (!r->runs.len)
-    r->file = spill_file();
+void token_runs_sort(counted_token *tokens, size_t count) {
   if (count)
     qsort(tokens, count, sizeof *tokens, by_bytes);
+}
+
+void token_runs_add(token_runs *r, const counted_token *tokens, size_t count) {
+  if (!r->runs.len)
+    r->file = spill_file();
   run_writer *w = begin_run(r);
   for (size_t k = 0; k < count; k++)
     put_token(w, &tokens[k]);

@@ -22,9 +22,11 @@ typedef struct token_runs { // all zero: none
   VEC(token_run) runs;
 } token_runs;
 
-// Writes distinct tokens as a run; the array is sorted on the way. Runs of one level are merged before they
-// are many, so that merging takes memory by the logarithm of what was counted.
-void token_runs_add(token_runs *r, counted_token *tokens, size_t count);
+// By their bytes, as a run has them.
+void token_runs_sort(counted_token *tokens, size_t count);
+// Writes distinct, sorted tokens as a run. Runs of one level are merged before they are many, so that merging
+// takes memory by the logarithm of what was counted.
+void token_runs_add(token_runs *r, const counted_token *tokens, size_t count);
 // Each token once, ascending by bytes, with the sums of its counts; its text is valid until `each` returns.
 typedef void token_sink(void *self, const counted_token *t);
 void token_runs_merge(const token_runs *r, token_sink *each, void *self);

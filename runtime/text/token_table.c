@@ -2,13 +2,25 @@
 #include "support/arena.h"
 #include <stdlib.h>
 
+// A token of fewer than eight bytes: two loads that overlap agree where they do.
+static uint64_t load_short(const char *token, size_t bytes) {
+  uint32_t low4, high4;
+  uint16_t low2, high2;
+  if (bytes >= 4) {
+    memcpy(&low4, token, 4);
+    memcpy(&high4, token + bytes - 4, 4);
+    return low4 | (uint64_t)high4 << (8 * (bytes - 4));
+  }
+  if (bytes >= 2) {
+    memcpy(&low2, token, 2);
+    memcpy(&high2, token + bytes - 2, 2);
+    return low2 | (uint64_t)high2 << (8 * (bytes - 2));
+  }
+  return bytes ? (unsigned char)token[0] : 0;
+}
+
 uint64_t token_first(const char *token, size_t bytes) {
-  if (bytes >= 8)
-    return token_load(token);
-  uint64_t word = 0;
-  for (size_t i = 0; i < bytes; i++)
-    word |= (uint64_t)(unsigned char)token[i] << (8 * i);
-  return word;
+  return bytes >= 8 ? token_load(token) : load_short(token, bytes);
 }
 
 uint64_t token_hash_piece(const char *piece, size_t bytes) {

@@ -130,6 +130,11 @@ typedef struct text_adapter
     text_adapter; // token counts of a stream of texts; beyond a limit they go to a temporary file
 
 text_adapter *text_adapter_new(const text_pipeline *p); // `p` is copied
+// Another one, for another thread, that counts beside `lead`, and has the same part of the memory. Made
+// before either counts; text_adapter_join adds what it counted to its lead's and frees it. In whatever way
+// texts are shared out, the vocabulary is the same.
+text_adapter *text_adapter_beside(text_adapter *lead);
+void text_adapter_join(text_adapter *member);
 void text_adapter_add(text_adapter *a, const char *text, size_t bytes);
 // One row of an input `text[time]`: words given one by one, standardized (and split by character if the
 // pipeline says so), never split at white space.

@@ -48,25 +48,117 @@ const char *text_split_units(text_split s) {
   return s == TEXT_SPLIT_CHARACTER ? "characters" : "tokens";
 }
 
-size_t text_standardize_into(const text_pipeline *p, const char *text, size_t bytes, char *out) {
-  unsigned lower =
-      p->standardize == TEXT_LOWER_AND_STRIP_PUNCTUATION || p->standardize == TEXT_LOWER ? UPPER : 0;
-  unsigned strip =
-      p->standardize == TEXT_LOWER_AND_STRIP_PUNCTUATION || p->standardize == TEXT_STRIP_PUNCTUATION
-          ? PUNCTUATION
-          : 0;
-  unsigned space = p->split == TEXT_SPLIT_WHITESPACE ? SPACE : 0;
+// What standardizing does to a byte, as flags of byte_class.
+typedef struct byte_rules {
+  unsigned lower, strip, space;
+} byte_rules;
+
+static byte_rules rules_of(const text_pipeline *p) {
+  bool both = p->standardize == TEXT_LOWER_AND_STRIP_PUNCTUATION;
+  return (byte_rules){both || p->standardize == TEXT_LOWER ? UPPER : 0,
+                      both || p->standardize == TEXT_STRIP_PUNCTUATION ? PUNCTUATION : 0,
+                      p->split == TEXT_SPLIT_WHITESPACE ? SPACE : 0};
+}
+
+// Sixteen bytes side by side. Comparisons give a byte of ones where they hold.
+typedef uint8_t byte_block __attribute__((vector_size(16)));
+
+static inline byte_block within(byte_block c, uint8_t first, uint8_t last) {
+  return (byte_block)(c - first <= (uint8_t)(last - first));
+}
+
+// Whether any byte of the block is dropped; *dropped says which.
+static inline bool standardize_block(byte_rules r, byte_block *block, byte_block *dropped) {
+  byte_block c = *block, upper = within(c, 'A', 'Z');
+  byte_block letter_or_digit = upper | within(c, 'a', 'z') | within(c, '0', '9');
+  byte_block strip = within(c, '!', '~') & ~letter_or_digit & (uint8_t)(r.strip ? 0xFF : 0);
+  byte_block space = within(c, '\t', '\r') & (uint8_t)(r.space ? 0xFF : 0);
+  c |= upper & (uint8_t)(r.lower ? 0x20 : 0);
+  *block = (c & ~space) | (space & (uint8_t)' ');
+  *dropped = strip;
+  uint64_t halves[2];
+  memcpy(halves, &strip, sizeof halves);
+  return halves[0] | halves[1];
+}
+
+static size_t standardize_bytes(byte_rules r, const char *text, size_t bytes, char *out) {
   size_t n = 0;
   for (size_t i = 0; i < bytes; i++) { // without branches: words are short
     unsigned c = (unsigned char)text[i];
     unsigned kind = byte_class[c];
-    c |= (kind & lower) << 5;
-    c = kind & space ? ' ' : c;
+    c |= (kind & r.lower) << 5;
+    c = kind & r.space ? ' ' : c;
     out[n] = (char)c;
-    n += !(kind & strip);
+    n += !(kind & r.strip);
   }
   return n;
 }
+
+size_t text_standardize_into(const text_pipeline *p, const char *text, size_t bytes, char *out) {
+  byte_rules r = rules_of(p);
+  byte_block block, dropped;
+  size_t n = 0, at = 0;
+  for (; at + sizeof block <= bytes; at += sizeof block) {
+    memcpy(&block, text + at, sizeof block);
+    if (!standardize_block(r, &block, &dropped)) {
+      memcpy(out + n, &block, sizeof block);
+      n += sizeof block;
+      continue;
+    }
+    uint8_t byte[sizeof block], drop[sizeof block];
+    memcpy(byte, &block, sizeof block);
+    memcpy(drop, &dropped, sizeof block);
+    for (size_t k = 0; k < sizeof block; k++) {
+      out[n] = (char)byte[k];
+      n += !drop[k];
+    }
+  }
+  return n + standardize_bytes(r, text + at, bytes - at, out + n);
+}
+
+// ---- plain words, eight bytes at a time
+
+#define EACH_BYTE(x) (0x0101010101010101u * (x))
+
+// 0x80 in each byte of `word` that is a space; exact up to and including the first one.
+static inline uint64_t space_bytes(uint64_t word) {
+  uint64_t zero = word ^ EACH_BYTE(' ');
+  return (zero - EACH_BYTE(1)) & ~zero & EACH_BYTE(0x80);
+}
+
+const char *standardize_plain(const text_pipeline *p, const char *text, size_t bytes, char *out) {
+  char *end = out + text_standardize_into(p, text, bytes, out);
+  memset(end, ' ', 1 + TOKEN_SLACK);
+  return end;
+}
+
+size_t plain_words(const token_table *t, const char **from, const char *end, plain_word *out, size_t most) {
+  const char *at = *from;
+  size_t count = 0;
+  while (count < most && at < end) {
+    uint64_t first = token_load(at), spaces = space_bytes(first), hash;
+    size_t bytes;
+    if (spaces) {
+      bytes = (size_t)__builtin_ctzll(spaces) / 8; // 0 (no word begins here) .. 7
+      first &= ((uint64_t)1 << (8 * bytes)) - 1;
+      hash = token_hash_short(first, bytes);
+    } else {
+      bytes = 8;
+      while (!(spaces = space_bytes(token_load(at + bytes))))
+        bytes += 8;
+      bytes += (size_t)__builtin_ctzll(spaces) / 8;
+      hash = token_hash_piece(at, bytes);
+    }
+    __builtin_prefetch(&t->slots[hash & t->mask]);
+    out[count] = (plain_word){at, bytes, first, hash};
+    count += bytes > 0;
+    at += bytes + 1; // a space stands behind every word
+  }
+  *from = at;
+  return count;
+}
+
+// ---- word lists
 
 // Bytes of the character at text[at]: a lead byte and what continues it.
 static size_t character_bytes(const char *text, size_t at, size_t bytes) {

@@ -1,6 +1,7 @@
 #ifndef NLM_RUNTIME_TEXT_WORDS_H
 #define NLM_RUNTIME_TEXT_WORDS_H
 // Standardizing and splitting, into the caller's memory. Private to runtime/text.
+#include "runtime/text/token_table.h"
 #include "runtime/text/vectorize.h"
 
 // Writes the standardized text (never longer than the text) to `out` and returns its length. With white space
@@ -25,6 +26,21 @@ typedef struct word_list {
 static inline bool text_pipeline_is_plain(const text_pipeline *p) {
   return p->split == TEXT_SPLIT_WHITESPACE && p->ngrams_count == 0;
 }
+
+// A word of a standardized text as a table looks it up.
+typedef struct plain_word {
+  const char *text;
+  size_t bytes;
+  uint64_t first, hash;
+} plain_word;
+
+enum { WORDS_AHEAD = 32 }; // words taken at a time, so that their places in a table are fetched side by side
+
+// The next words between spaces, at most `most`, for a table whose slots are fetched meanwhile; *at moves
+// behind them. Behind `end` a space and TOKEN_SLACK readable bytes must stand: standardize_plain sees to it.
+size_t plain_words(const token_table *t, const char **at, const char *end, plain_word *out, size_t most);
+// Standardizes into out[bytes + 1 + TOKEN_SLACK] and returns the end of the text.
+const char *standardize_plain(const text_pipeline *p, const char *text, size_t bytes, char *out);
 
 // At most `limit` words; scratch as word_list_scratch_bytes and text_words_scratch_bytes say.
 size_t word_list_scratch_bytes(const text_pipeline *p, size_t text_bytes);

@@ -34,7 +34,8 @@ static const data_column *input_column(batcher *b, int64_t input, strbuf *error)
   if (p) {
     text_encoder e = {&p->pipeline, p->words};
     data_column **weights = p->weights_input >= 0 ? &b->encoded[p->weights_input] : NULL;
-    b->encoded[input] = data_column_encode(&b->data->inputs[p->model_input], &e, weights, error);
+    b->encoded[input] =
+        data_column_encode(&b->data->inputs[p->model_input], &e, weights, b->session->pool, error);
     return b->encoded[input];
   }
   for (size_t k = 0; k < m->inputs_count; k++)

@@ -38,12 +38,8 @@ length_facts facts_lengths(const data_column *c, size_t first, size_t count, int
   return f;
 }
 
-static size_t first_item(const data_column *c, size_t row) {
-  return c->row_start ? (size_t)c->row_start[row] : row * c->items_per_row;
-}
-
 coverage_facts facts_coverage(const vocabulary *words, const data_column *ids, size_t first, size_t count) {
-  size_t from = first_item(ids, first), to = first_item(ids, first + count);
+  size_t from = (size_t)data_column_first(ids, first), to = (size_t)data_column_first(ids, first + count);
   if (ids->step_start) {
     from = (size_t)ids->step_start[from];
     to = (size_t)ids->step_start[to];
@@ -54,17 +50,18 @@ coverage_facts facts_coverage(const vocabulary *words, const data_column *ids, s
   return f;
 }
 
-data_column *facts_encode(const data_column *texts, const model_pipeline *p, strbuf *error) {
+data_column *facts_encode(const data_column *texts, const model_pipeline *p, thread_pool *pool,
+                          strbuf *error) {
   text_pipeline whole = p->pipeline;
   whole.output_sequence_length = 0;
   text_encoder e = {&whole, p->words};
-  return data_column_encode(texts, &e, NULL, error);
+  return data_column_encode(texts, &e, NULL, pool, error);
 }
 
 size_t *facts_classes(const data_column *labels, size_t first, size_t count, size_t classes) {
   size_t *counts = xcalloc(classes + 1, sizeof *counts);
-  size_t to = first_item(labels, first + count);
-  for (size_t k = first_item(labels, first); k < to; k++, spill_touched(sizeof *labels->ints))
+  size_t to = (size_t)data_column_first(labels, first + count);
+  for (size_t k = (size_t)data_column_first(labels, first); k < to; k++, spill_touched(sizeof *labels->ints))
     if (labels->ints[k] >= 0 && (size_t)labels->ints[k] < classes)
       counts[labels->ints[k]]++;
   return counts;

@@ -24,7 +24,8 @@ coverage_facts facts_coverage(const vocabulary *words, const data_column *ids, s
 
 // The ids of a pipeline's input before rows are cut to a length. The vocabulary must be there. NULL and a
 // reason where a lookup refuses a value. The caller frees it with data_column_free.
-data_column *facts_encode(const data_column *texts, const model_pipeline *p, strbuf *error);
+data_column *facts_encode(const data_column *texts, const model_pipeline *p, thread_pool *pool,
+                          strbuf *error);
 
 // How many labels of each class a column of class numbers holds: [classes], malloc'ed; numbers outside are
 // not counted.

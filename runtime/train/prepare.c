@@ -195,26 +195,27 @@ static vocabulary *copy_of(const model_pipeline *p) {
 }
 
 // A layer that is applied to several inputs has one vocabulary, of all of them.
-static void adapt_layer(loaded_model *m, const prepared_data *p, size_t first, size_t rows) {
+static void adapt_layer(loaded_model *m, const prepared_data *p, size_t first, size_t rows,
+                        thread_pool *pool) {
   model_pipeline *line = &m->pipelines[first];
   const data_column **columns = xcalloc(m->pipelines_count, sizeof *columns);
   size_t count = 0;
   for (size_t k = first; k < m->pipelines_count; k++)
     if (!strcmp(m->pipelines[k].layer, line->layer))
       columns[count++] = &p->data->inputs[m->pipelines[k].model_input];
-  line->words = dataset_adapt_all(columns, count, &line->pipeline, 0, rows);
+  line->words = dataset_adapt_all(columns, count, &line->pipeline, 0, rows, pool);
   for (size_t k = first + 1; k < m->pipelines_count; k++)
     if (!strcmp(m->pipelines[k].layer, line->layer))
       m->pipelines[k].words = copy_of(line);
   xfree(columns);
 }
 
-void data_adapt(loaded_model *m, const prepared_data *p, size_t rows, strbuf *messages) {
+void data_adapt(loaded_model *m, const prepared_data *p, size_t rows, thread_pool *pool, strbuf *messages) {
   for (size_t k = 0; k < m->pipelines_count; k++) {
     const model_pipeline *line = &m->pipelines[k];
     if (line->words || !text_has_vocabulary(&line->pipeline))
       continue;
-    adapt_layer(m, p, k, rows);
+    adapt_layer(m, p, k, rows, pool);
     strbuf_printf(messages, "note: vocabulary of '%s': %zu %s from %zu rows\n", line->layer,
                   vocabulary_size(line->words), text_split_units(line->pipeline.split), rows);
   }

@@ -41,7 +41,7 @@ bool data_check_classes(const model_output *o, const dataset *d, const data_colu
 // Labels become class numbers. The model's class names serve where it has some; else, with `learn`, they are
 // taken from this data. False after messages: an unknown label, or more classes than units.
 bool data_bind_classes(loaded_model *m, prepared_data *p, bool learn, strbuf *messages);
-// Vocabularies that the model lacks are adapted to rows [0, rows).
-void data_adapt(loaded_model *m, const prepared_data *p, size_t rows, strbuf *messages);
+// Vocabularies that the model lacks are adapted to rows [0, rows), on the threads of a pool (NULL: here).
+void data_adapt(loaded_model *m, const prepared_data *p, size_t rows, thread_pool *pool, strbuf *messages);
 
 #endif

@@ -31,7 +31,7 @@ static void look_at_text(train_report *r, const model_pipeline *p) {
   for (int k = 0; k < REPORT_PARTS; k++) {
     const data_column *texts = input_of(&r->parts[k], p->model_input);
     bool shared = k && r->parts[k].data == r->parts[0].data;
-    ids[k] = !texts ? NULL : shared ? ids[0] : facts_encode(texts, p, &refused);
+    ids[k] = !texts ? NULL : shared ? ids[0] : facts_encode(texts, p, r->trainer->settings.pool, &refused);
     nested = nested || (ids[k] && ids[k]->step_start);
   }
   if (!nested)

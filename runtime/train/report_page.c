@@ -148,7 +148,7 @@ static void put_settings(strbuf *out, const train_report *r) {
   put_integer_row(out, "epochs", s->epochs);
   report_begin_row(out, "seed");
   strbuf_printf(out, "%llu</td></tr>\n", (unsigned long long)s->seed);
-  put_integer_row(out, "threads", s->threads);
+  put_integer_row(out, "threads", pool_threads(s->pool));
   put_row(out, "shuffled", s->shuffle ? "yes" : "no");
   for (size_t k = 0; k < config->callbacks_count; k++)
     put_call_row(out, "callback", registry_callbacks(), &config->callbacks[k]);

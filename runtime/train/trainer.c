@@ -130,11 +130,7 @@ bool trainer_init(trainer *t, loaded_model *m, const train_settings *settings, s
     strbuf_puts(error, "the model was compiled without its training programs");
     return false;
   }
-  t->session.pool = settings->threads > 1 ? pool_new(settings->threads) : NULL;
-  if (settings->threads > 1 && !t->session.pool) {
-    strbuf_printf(error, "%d threads cannot be started", settings->threads);
-    return false;
-  }
+  t->session.pool = settings->pool;
   t->session.frame.params = m->params;
   t->session.frame.seed = settings->seed;
   t->profile = settings->profile ? profile_new(m->abi) : NULL;
@@ -152,7 +148,6 @@ void trainer_free(trainer *t) {
   tally_free(&t->tally);
   tally_free(&t->validation_tally);
   profile_free(t->profile);
-  pool_free(t->session.pool);
   session_destroy(&t->session);
   rate_schedule_free(&t->schedule);
   free(t->constraints);

@@ -12,7 +12,7 @@ typedef struct train_settings {
   bool has_learning_rate; // else the train block's
   double learning_rate;
   uint64_t seed;
-  int threads;
+  thread_pool *pool; // the caller's; NULL: the calling thread alone
   bool shuffle, quiet, profile;
   const char *save_path; // weights; its checkpoint is `<save_path>.checkpoint`
   const char *log_path;  // NULL: none

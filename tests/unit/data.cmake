@@ -1,4 +1,5 @@
 nlm_unit_test(test_text LIBS nlm)
+nlm_unit_test(test_text_threads LIBS nlm)
 nlm_unit_test(test_hash LIBS nlm)
 nlm_unit_test(test_dataset LIBS nlm)
 nlm_unit_test(test_npy LIBS nlm)

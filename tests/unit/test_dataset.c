@@ -308,9 +308,9 @@ static void encoding(void **state) {
   data_problems problems = {0};
   dataset *d = dataset_open(&path, 1, &text_to_label, NULL, &problems);
   text_pipeline p = {.output_sequence_length = 3};
-  vocabulary *v = dataset_adapt(&d->inputs[0], &p, 0, 2); // "b a a": a, b
+  vocabulary *v = dataset_adapt(&d->inputs[0], &p, 0, 2, NULL); // "b a a": a, b
   assert_int_equal(vocabulary_size(v), 4);
-  data_column *ids = data_column_encode(&d->inputs[0], &(text_encoder){&p, v}, NULL, NULL);
+  data_column *ids = data_column_encode(&d->inputs[0], &(text_encoder){&p, v}, NULL, NULL, NULL);
   const size_t rows[] = {2, 1, 0};
   assert_int_equal(data_column_longest(ids, rows, 3), 3);
   int32_t out[12];
@@ -346,8 +346,8 @@ static void words_and_tags(void **state) {
   assert_memory_equal(out, expected_tags, sizeof out);
 
   text_pipeline p = {0};
-  vocabulary *v = dataset_adapt(&d->inputs[0], &p, 0, 3); // is 2, new york 1, it 1
-  data_column *ids = data_column_encode(&d->inputs[0], &(text_encoder){&p, v}, NULL, NULL);
+  vocabulary *v = dataset_adapt(&d->inputs[0], &p, 0, 3, NULL); // is 2, new york 1, it 1
+  data_column *ids = data_column_encode(&d->inputs[0], &(text_encoder){&p, v}, NULL, NULL, NULL);
   data_gather_i32(ids, rows, 3, 3, out);
   const int32_t expected_words[] = {2, 4, 0, 3, 0, 2, 0, 0, 0};
   assert_memory_equal(out, expected_words, sizeof out);
@@ -355,8 +355,8 @@ static void words_and_tags(void **state) {
   vocabulary_free(v);
 
   text_pipeline letters = {.split = TEXT_SPLIT_CHARACTER, .output_sequence_length = 4};
-  v = dataset_adapt(&d->inputs[0], &letters, 1, 2); // "is it": i 2, t 1, s 1
-  ids = data_column_encode(&d->inputs[0], &(text_encoder){&letters, v}, NULL, NULL);
+  v = dataset_adapt(&d->inputs[0], &letters, 1, 2, NULL); // "is it": i 2, t 1, s 1
+  ids = data_column_encode(&d->inputs[0], &(text_encoder){&letters, v}, NULL, NULL, NULL);
   assert_int_equal(data_column_longest(ids, rows, 3), 3);
   assert_int_equal(data_column_longest_inner(ids, rows, 1), 2);
   assert_int_equal(data_column_longest_inner(ids, rows, 2), 4); // cut from eight

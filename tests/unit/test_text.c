@@ -1,6 +1,7 @@
 // Text vectorisation against Keras's documented values and values worked out by hand.
 #include "runtime/text/vectorize.h"
 #include "unit.h"
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,6 +282,37 @@ static void paths_agree(void **state) {
   vocabulary_free(v);
 }
 
+// Blocks of bytes against one byte at a time, whatever stands where: one word, so nothing else is done to it.
+static void standardize_any_bytes(void **state) {
+  (void)state;
+  uint32_t random = 3;
+  for (int round = 0; round < 2000; round++) {
+    text_pipeline p = {.split = TEXT_SPLIT_NONE, .standardize = (text_standardize)(round % 4)};
+    bool lower = p.standardize <= TEXT_LOWER, strip = p.standardize % 2 == 0;
+    char text[64], expected[64];
+    size_t n = (size_t)round % sizeof text, kept = 0;
+    for (size_t k = 0; k < n; k++) {
+      random = random * 1664525 + 1013904223;
+      unsigned char c = (unsigned char)(random >> 24);
+      text[k] = (char)(c == 0 ? 1 : c);
+      bool ascii = c < 0x80;
+      if (strip && ascii && ispunct(c))
+        continue;
+      expected[kept++] = lower && ascii ? (char)tolower(c == 0 ? 1 : c) : text[k];
+    }
+    text_adapter *a = text_adapter_new(&p);
+    text_adapter_add(a, text, n);
+    vocabulary *v = text_adapter_finish(a);
+    if (kept) { // the empty word is padding
+      assert_int_equal(vocabulary_size(v), 3);
+      text_view word = vocabulary_word(v, 2);
+      assert_int_equal(word.bytes, kept);
+      assert_memory_equal(word.data, expected, kept);
+    }
+    vocabulary_free(v);
+  }
+}
+
 static void names(void **state) {
   (void)state;
   text_pipeline p = {0};
@@ -306,6 +338,7 @@ int main(void) {
       cmocka_unit_test(json_without_escapes),
       cmocka_unit_test(many_words),
       cmocka_unit_test(paths_agree),
+      cmocka_unit_test(standardize_any_bytes),
       cmocka_unit_test(names),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
