@@ -17,22 +17,31 @@ typedef struct csv_cursor {
 
 typedef VEC(text_view) field_list;
 
+// Those that end within the next bytes.
+static void count_lines(csv_cursor *c, size_t bytes) {
+  const char *end = c->at + bytes;
+  for (const char *at = c->at; (at = memchr(at, '\n', (size_t)(end - at))) != NULL; at++)
+    c->line++;
+}
+
 // A quoted field, its quotes taken off and doubled ones made single in place. False: the quote is never
 // closed.
 static bool quoted_field(csv_cursor *c, text_view *out) {
   char *from = ++c->at, *to = from;
   *out = (text_view){from, 0};
-  for (; c->at < c->end; c->at++) {
-    if (*c->at == '"') {
-      if (c->at + 1 >= c->end || c->at[1] != '"') {
-        c->at++;
-        out->bytes = (size_t)(to - from);
-        return true;
-      }
-      c->at++;
+  while (c->at < c->end) {
+    char *quote = memchr(c->at, '"', (size_t)(c->end - c->at)), *stop = quote ? quote : c->end;
+    bool doubled = quote && quote + 1 < c->end && quote[1] == '"';
+    size_t bytes = (size_t)(stop - c->at) + doubled; // with the first of two quotes
+    count_lines(c, bytes);
+    if (to != c->at)
+      memmove(to, c->at, bytes);
+    to += bytes;
+    c->at = doubled ? quote + 2 : quote ? quote + 1 : c->end;
+    if (quote && !doubled) {
+      out->bytes = (size_t)(to - from);
+      return true;
     }
-    c->line += *c->at == '\n';
-    *to++ = *c->at;
   }
   return false;
 }

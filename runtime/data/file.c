@@ -52,14 +52,23 @@ static void keep(file_reader *f, const void *bytes, size_t n) {
   spill_touched(n);
 }
 
+// What is left of the file, behind the block that was read already.
 static bool copy(file_reader *f) {
   struct stat st;
-  if (fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-    spill_reserve(&f->text, (size_t)st.st_size + 1);
-  do
-    keep(f, f->block, f->bytes);
-  while (f->bytes && fill(f, 0));
-  return !f->error->len;
+  bool more = f->bytes == BLOCK;
+  if (more && fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
+    spill_reserve(&f->text, (size_t)st.st_size + BLOCK + 1);
+  keep(f, f->block, f->bytes);
+  while (more) {
+    spill_reserve(&f->text, f->text.len + BLOCK + 1);
+    ssize_t got = read(f->fd, f->text.data + f->text.len, BLOCK);
+    if (got < 0 && errno != EINTR)
+      return fail(f, strerror(errno));
+    more = got != 0;
+    f->text.len += got < 0 ? 0 : (size_t)got;
+    spill_touched(got < 0 ? 0 : (size_t)got);
+  }
+  return true;
 }
 
 // Behind the end of a member: whether another one begins there.

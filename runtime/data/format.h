@@ -104,7 +104,7 @@ void sentence_free(sentence *s);
 // `most` are stored; returns how many there are.
 size_t line_fields(text_view line, bool tabs, text_view *out, size_t most);
 
-// One JSON object as a row; false after reporting what is wrong.
-bool json_row(data_builder *b, const char *file, size_t line, const char *text, size_t bytes);
+// One JSON object as a row; false after reporting what is wrong. `lasting`: the text outlives the dataset.
+bool json_row(data_builder *b, const char *file, size_t line, const char *text, size_t bytes, bool lasting);
 
 #endif

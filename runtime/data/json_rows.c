@@ -1,5 +1,7 @@
 // One JSON object as a row: inputs and outputs by name.
 #include "runtime/data/format.h"
+#include "runtime/data/json_plain.h"
+#include "runtime/data/numbers.h"
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,11 +73,16 @@ static const char *flatten(const nesting *n, const json_t *value, size_t depth, 
   return NULL;
 }
 
+// A value of one number, which needs no list around it.
+static bool is_unit(const data_builder *b, size_t slot) {
+  const data_field *f = b->columns[slot].field;
+  return f->rank == 0 || slot == b->columns_count || (f->rank == 1 && f->extents[0] == 1);
+}
+
 static void put_numbers(data_builder *b, size_t slot, const json_t *value) {
   const data_field *f = b->columns[slot].field;
-  bool unit = f->rank == 0 || slot == b->columns_count || (f->rank == 1 && f->extents[0] == 1);
   nesting n = {f, f->rank};
-  if (unit)
+  if (is_unit(b, slot))
     n.depth_of_numbers = json_is_array(value) ? 1 : 0;
   number_list numbers = {0};
   const char *reason = flatten(&n, value, 0, &numbers);
@@ -86,18 +93,80 @@ static void put_numbers(data_builder *b, size_t slot, const json_t *value) {
   vec_free(&numbers);
 }
 
-// By the model's name, or `text` and `label` where there is only one.
-static const json_t *value_of(const data_builder *b, const json_t *object, size_t slot) {
-  const json_t *value = json_object_get(object, b->columns[slot].field->name);
-  if (!value && slot == 0 && b->inputs_count == 1)
-    value = json_object_get(object, "text");
-  if (!value && slot == b->inputs_count && b->columns_count == slot + 1)
-    value = json_object_get(object, "label");
-  return value;
+// What a slot is called beside the model's name for it, where there is only one of its kind; NULL: nothing.
+static const char *other_name(const data_builder *b, size_t slot) {
+  if (slot == 0 && b->inputs_count == 1)
+    return "text";
+  return slot == b->inputs_count && b->columns_count == slot + 1 ? "label" : NULL;
 }
 
-bool json_row(data_builder *b, const char *file, size_t line, const char *text, size_t bytes) {
+static const json_t *value_of(const data_builder *b, const json_t *object, size_t slot) {
+  const json_t *value = json_object_get(object, b->columns[slot].field->name);
+  const char *other = other_name(b, slot);
+  return value || !other ? value : json_object_get(object, other);
+}
+
+// ---- objects of strings and numbers
+
+// A value of such an object, ready for its slot.
+typedef struct plain_cell {
+  size_t slot;
+  data_kind kind;
+  text_view text;
+  double number;
+} plain_cell;
+
+// False where the value is none for the slot as it stands.
+static bool plain_cell_of(data_builder *b, size_t slot, const json_plain_value *v, bool lasting,
+                          plain_cell *out) {
+  *out = (plain_cell){slot, b->columns[slot].field->kind, v->text.view, 0};
+  if (out->kind == DATA_INT || out->kind == DATA_FLOAT)
+    return v->is_number && is_unit(b, slot) && !number_parse(v->text.view, &out->number);
+  if (v->is_number && !(v->is_integer && out->kind == DATA_CLASS))
+    return false;
+  if (lasting && !v->text.escaped)
+    return true;
+  char *copy = builder_keep(b, out->text.data, out->text.bytes);
+  out->text.data = copy;
+  if (v->text.escaped)
+    out->text.bytes = json_plain_unescape(copy, out->text.bytes);
+  return true;
+}
+
+static void put_plain_cell(data_builder *b, const plain_cell *c) {
+  if (c->kind == DATA_INT || c->kind == DATA_FLOAT)
+    builder_numbers(b, c->slot, &c->number, 1);
+  else
+    builder_cell(b, c->slot, c->text);
+}
+
+// False, and nothing done, where the row is for the JSON library.
+static bool put_plain_row(data_builder *b, const char *file, size_t line, text_view text, bool lasting) {
+  json_plain_object o;
+  plain_cell cells[JSON_PLAIN_MEMBERS];
+  size_t count = 0;
+  if (builder_slots(b) > JSON_PLAIN_MEMBERS || !json_plain_read(text.data, text.bytes, &o))
+    return false;
+  for (size_t slot = 0; slot < builder_slots(b); slot++) {
+    const json_plain_value *v = json_plain_find(&o, b->columns[slot].field->name);
+    const char *other = other_name(b, slot);
+    if (!v && other)
+      v = json_plain_find(&o, other);
+    if (v && !plain_cell_of(b, slot, v, lasting, &cells[count++]))
+      return false;
+  }
+  builder_begin_row(b, file, line);
+  for (size_t k = 0; k < count && !b->row_bad; k++)
+    put_plain_cell(b, &cells[k]);
+  return true;
+}
+
+// ---- rows
+
+bool json_row(data_builder *b, const char *file, size_t line, const char *text, size_t bytes, bool lasting) {
   json_error_t where;
+  if (put_plain_row(b, file, line, (text_view){text, bytes}, lasting))
+    return builder_end_row(b);
   json_t *object = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &where);
   builder_begin_row(b, file, line);
   if (!object)

@@ -14,7 +14,7 @@ static void read_rows(const data_source *s, data_builder *b) {
   size_t bytes;
   while (line_next(&cursor, &line, &bytes))
     if (!line_is_blank(line, bytes) && line_is_text(s, b->problems, cursor.number, line, bytes))
-      json_row(b, s->path, cursor.number, line, bytes);
+      json_row(b, s->path, cursor.number, line, bytes, true);
 }
 
 const data_format data_format_jsonl = {

@@ -94,7 +94,7 @@ static void add_line(data_reader *r, data_builder *b, const char *file, char *li
   if (!r->json)
     add_text(b, file, r->line, line, bytes);
   else if (!line_is_blank(line, bytes) && text_check(b->problems, file, r->line, line, bytes))
-    json_row(b, file, r->line, line, bytes);
+    json_row(b, file, r->line, line, bytes, false);
 }
 
 dataset *data_reader_next(data_reader *r, size_t max_rows, data_problems *problems) {
