@@ -27,7 +27,9 @@ static slot_lifetime *slot_lifetimes(abi_builder *t, const entry_code *p, size_t
   }
   for (size_t k = 0; k < p->n_scratch; k++) {
     int64_t at = run_position(p, p->scratch[k].kernel);
-    slots[(size_t)s->n_offsets + k] = (slot_lifetime){p->scratch[k].bytes, at, at};
+    bool kept = p->scratch[k].kept;
+    slots[(size_t)s->n_offsets + k] =
+        (slot_lifetime){p->scratch[k].bytes, kept ? 0 : at, kept ? (int64_t)s->kernels.len : at};
   }
   return slots;
 }

@@ -69,7 +69,7 @@ static void add_scratch(run_list *l, const shared_body *body, const kernel_key *
     int position = s->of_partner ? pc->s->kernels.data[pc->kernel].partner : pc->kernel;
     int64_t slot = pc->s->n_offsets + (int64_t)pc->scratch.len;
     vec_push(&l->table, (int64_t)FRAME_offsets << 32 | slot);
-    vec_push(&pc->scratch, ((scratch_slot){dim_upper_bound(pc->dims, bytes), position}));
+    vec_push(&pc->scratch, ((scratch_slot){dim_upper_bound(pc->dims, bytes), position, s->kept}));
   }
 }
 

@@ -24,10 +24,11 @@ enum {
 };
 #undef CALL
 
-// Workspace of codegen's own: a slot after those of the schedule, live during one kernel.
+// Workspace of codegen's own: a slot after those of the schedule, live during one kernel, or always.
 typedef struct scratch_slot {
   const dim *bytes; // run-time counts at their bounds
   int kernel;
+  bool kept;
 } scratch_slot;
 
 enum { CALL_FRAME, CALL_TABLE, CALL_FIELDS };
@@ -146,6 +147,11 @@ LLVMValueRef dim_value(routine *r, const dim *d); // i64
 void dim_cache_set(routine *r, const dim *d, LLVMValueRef value);
 // Adds a scratch slot (bytes at the upper bound of the expression) and gives its number within the kernel.
 int scratch_add(program_code *pc, const dim *bytes);
+// The same for what the kernel makes of weights alone: where it keeps_packed, it stays from run to run.
+int scratch_add_of_weights(program_code *pc, const dim *bytes);
+// Work that fills such scratch: what is emitted between the two runs unless it is there from an earlier run.
+void unless_kept_begin(routine *r, branch *b);
+void unless_kept_end(routine *r, branch *b);
 LLVMValueRef scratch_address(routine *r, int slot);
 
 // ---- memory of nodes

@@ -262,10 +262,32 @@ LLVMValueRef dim_value(routine *r, const dim *d) {
 
 // ---- scratch
 
-int scratch_add(program_code *pc, const dim *bytes) {
-  vec_push(&pc->body->scratch, ((body_scratch){bytes, pc->kernel != pc->owner}));
+static int add_scratch(program_code *pc, const dim *bytes, bool kept) {
+  vec_push(&pc->body->scratch, ((body_scratch){bytes, pc->kernel != pc->owner, kept}));
   int number = (int)pc->body->scratch.len - 1;
   return pc->half ? number - (int)(half_length(pc) - (int64_t)key_table_externals(pc->key)) : number;
+}
+
+int scratch_add(program_code *pc, const dim *bytes) {
+  return add_scratch(pc, bytes, false);
+}
+
+static bool keeps_packed(const program_code *pc) {
+  return pc->s->kernels.data[pc->kernel].keeps_packed;
+}
+
+int scratch_add_of_weights(program_code *pc, const dim *bytes) {
+  return add_scratch(pc, bytes, keeps_packed(pc));
+}
+
+void unless_kept_begin(routine *r, branch *b) {
+  if (keeps_packed(r->pc))
+    if_begin(r->e, b, emit_icompare(r->e, LLVMIntEQ, frame_field(r, FRAME_kept), const_i64(r->e, 0)), "pack");
+}
+
+void unless_kept_end(routine *r, branch *b) {
+  if (keeps_packed(r->pc))
+    if_end(r->e, b);
 }
 
 // Where memory lies, by its external: a pointer out of one of the frame's arrays, or an offset from the

@@ -329,6 +329,7 @@ void key_make(key_maker *m, int position, kernel_key *key) {
   m->key = key;
   put(m, -2 - (int64_t)k->kind); // a pair's begins otherwise
   put(m, k->partner >= 0);
+  put(m, k->keeps_packed);
   put(m, k->fresh != NULL);
   if (k->fresh)
     put_dim(m, k->fresh);

@@ -39,6 +39,7 @@ typedef struct kernel_key {
 typedef struct body_scratch {
   const dim *bytes; // in dimensions of the kernel that the body was emitted for
   bool of_partner;  // of the second of two scans that run together
+  bool kept;        // what it holds serves later runs too, while the weights stay
 } body_scratch;
 
 typedef struct shared_body {

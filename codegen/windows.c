@@ -363,12 +363,15 @@ LLVMValueRef emit_windows_kernel(program_code *pc, const stage *st) {
     epilogue_begin(&b.ep, pc, st, NULL, &b.spec);
   dim_table *d = pc->dims;
   int64_t bytes = panels_of(&c, e) * panel_width(e) * c.k * (int64_t)e->real_bytes;
-  int slot = scratch_add(pc, dim_mul(d, c.groups, dim_const(d, bytes)));
+  int slot = scratch_add_of_weights(pc, dim_mul(d, c.groups, dim_const(d, bytes)));
   LLVMValueRef pack = emit_packing(&c, slot), tiles = emit_tiles(&b, slot);
   epilogue_end(&b.ep);
   routine whole;
+  branch unless_kept;
   LLVMValueRef made = routine_begin_kernel(&whole, pc);
+  unless_kept_begin(&whole, &unless_kept);
   run_blocks(&whole, pack, split_packing(&whole, &c).blocks);
+  unless_kept_end(&whole, &unless_kept);
   run_blocks(&whole, tiles, split_tiles(&whole, &b).blocks);
   copy_matmul_result(&whole, st);
   routine_end_kernel(&whole, NULL);

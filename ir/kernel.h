@@ -90,8 +90,10 @@ typedef struct kernel {
   // after the last stage.
   bool *in_place;
   int axes; // KERNEL_BAND: how many leading axes its rows run over; row r of every stage needs rows r alone
-  int partner; // another scan kernel, independent of this one, run in the same parallel region; or -1
-  bool once;   // reads weights alone: its results are kept, and it runs when nothing is kept yet
+  int partner;       // another scan kernel, independent of this one, run in the same parallel region; or -1
+  bool once;         // reads weights alone: its results are kept, and it runs when nothing is kept yet
+  bool keeps_packed; // operands b of its products depend on weights alone: what code generation packs of them
+                     // is kept, too
   // UNIQUE: remembers the ids of earlier runs. D counts all ids seen, values [capacity] and the scratch
   // memory (int32: nothing said, D, and by id its row + 1) are kept, inverse refers to them; `fresh` is how
   // many ids this run added, at the end. Products of these ids: rows [D - fresh, D) are computed, those

@@ -292,9 +292,12 @@ static bool repeats_operand(const node *user, const node *n) {
   return false;
 }
 
-// A strided walk through a transposed or concatenated operand is best taken once, from memory.
+// A strided walk through a transposed or reversed operand is best taken once, from memory. Where the last
+// axis stays, whole rows move.
 static bool rearranges(const node *user) {
-  return user->op == OP_TRANSPOSE || user->op == OP_REVERSE;
+  int last = user->shape.rank - 1;
+  return (user->op == OP_TRANSPOSE && user->i[last] != last) ||
+         (user->op == OP_REVERSE && user->i[0] == last);
 }
 
 static bool worth_memory(const fusion *f, const node *n, bool fuse) {
@@ -349,7 +352,7 @@ static void analyse(fusion *f) {
     node *n = f->nodes[k];
     f->live[n->id] = true;
     f->scan[n->id] = scan_membership(f, &scans, n);
-    for (int j = 0; !is_alias(n) && j < n->n_in; j++)
+    for (int j = is_alias(n) ? 1 : 0; j < n->n_in; j++) // an alias of its first operand
       add_user(f, fusion_base(f, n->in[j]), n);
   }
   list_bodies(f);

@@ -2,10 +2,11 @@
 // distinct id, whatever their number of uses; its gradient then also sums the rows of equal ids before any
 // product. Changes: MATMUL(GATHER(E, ids), W) to GATHER(MATMUL(GATHER(E, values), W), inverse) with
 // UNIQUE(ids), and in prediction ADD(bias, that) to a GATHER of the sum; the bits stay, since each row of a
-// product depends on its own row of the left operand alone. Where gradients are taken, also MATMUL(GATHER(E,
-// ids) + BROADCAST(P), W), words and positions, to the sum of such a product and BROADCAST(MATMUL(P, W)),
-// equal to rounding: a training batch repeats the positions so often that their product costs little, which a
-// prediction for one example does not.
+// product depends on its own row of the left operand alone. Also MATMUL(GATHER(E, ids) + BROADCAST(P), W),
+// words and positions, to the sum of such a product and BROADCAST(MATMUL(P, W)), equal to rounding: a
+// training batch repeats the positions so often that their product costs little, and prediction remembers
+// it, where P depends on weights alone or is gathered from one itself (elsewhere, with one example, it would
+// cost as much as what it saves).
 #include "passes/pass.h"
 
 static bool is_gathered_weight(const node *a) {
@@ -66,27 +67,58 @@ static bool repeats_rows(const node *x) {
          x->shape.d[rank - 1] == x->in[0]->shape.d[inner - 1];
 }
 
-// A sum of gathered weights and repeated rows, at least one of them gathered.
-static bool is_sum_of_few_rows(const node *x, int depth, bool *gathered) {
-  enum { DEEPEST = 8 };
-  if (x->op == OP_ADD && depth < DEEPEST)
-    return is_sum_of_few_rows(x->in[0], depth + 1, gathered) &&
-           is_sum_of_few_rows(x->in[1], depth + 1, gathered);
-  *gathered = *gathered || gathers_once_distinct(x);
-  return gathers_once_distinct(x) || repeats_rows(x);
+// A value of weights alone, whose product with a weight is computed once (pass keep).
+static bool is_of_weights_alone(const node *n, int depth) {
+  enum { DEEPEST = 12 };
+  bool given = n->op == OP_INPUT || n->op == OP_RANDOM || n->op == OP_PART || n->op == OP_CHECK_IDS ||
+               n->op == OP_SCAN_SEQ || n->op == OP_SCAN_STATE;
+  if (given || depth > DEEPEST)
+    return false;
+  for (int k = 0; k < n->shape.rank; k++)
+    if (!dim_is_const(n->shape.d[k], NULL))
+      return false;
+  for (int k = 0; k < n->n_in; k++)
+    if (!is_of_weights_alone(n->in[k], depth + 1))
+      return false;
+  return n->op != OP_EXTENT || dim_is_const(n->extra, NULL);
 }
 
-static node *product_of_sum(graph *g, const node *x, node *w, bool transposed) {
+// Rows that occur again and again: in a training batch for each of its examples; in prediction those whose
+// products are remembered from run to run.
+static bool are_few(const program *p, const node *rows) {
+  return p->kind == PROGRAM_GRAD || gathers_once_distinct(rows) || is_of_weights_alone(rows, 0);
+}
+
+static bool gathers_few_rows(const program *p, const node *x) {
+  return p->kind != PROGRAM_GRAD && x->op == OP_GATHER && x->n_in == 2 && x->in[0]->shape.rank == 2 &&
+         x->in[0]->op != OP_PARAM && are_few(p, x->in[0]);
+}
+
+// A sum of gathered weights and few rows, at least one of them gathered.
+static bool is_sum_of_few_rows(const program *p, const node *x, int depth, bool *gathered) {
+  enum { DEEPEST = 8 };
+  if (x->op == OP_ADD && depth < DEEPEST)
+    return is_sum_of_few_rows(p, x->in[0], depth + 1, gathered) &&
+           is_sum_of_few_rows(p, x->in[1], depth + 1, gathered);
+  *gathered = *gathered || gathers_once_distinct(x);
+  return gathers_once_distinct(x) || (repeats_rows(x) && are_few(p, x->in[0])) || gathers_few_rows(p, x);
+}
+
+static node *product_of_rows(graph *g, const node *x, node *w, bool transposed) {
   if (x->op == OP_ADD)
-    return g_add(g, product_of_sum(g, x->in[0], w, transposed), product_of_sum(g, x->in[1], w, transposed));
+    return g_add(g, product_of_rows(g, x->in[0], w, transposed), product_of_rows(g, x->in[1], w, transposed));
   shape s = x->shape;
   s.rank--;
   if (is_gathered_weight(x))
     return product_of_gathered(g, x, &s, w, transposed);
+  node *few = x->in[0];
+  node *product = gathers_once_distinct(few) ? product_of_rows(g, few, w, transposed)
+                                             : g_matmul(g, few, w, false, transposed);
+  if (x->op == OP_GATHER)
+    return g_gather(g, product, x->in[1], NULL);
   int axes[MAX_RANK];
   for (int k = 0; k < x->shape.rank; k++)
     axes[k] = (int)x->i[k];
-  node *product = g_matmul(g, x->in[0], w, false, transposed);
   s.d[s.rank++] = product->shape.d[product->shape.rank - 1];
   return g_broadcast(g, product, s, axes);
 }
@@ -110,9 +142,9 @@ static node *rule(graph *g, node *original, node *const *new_in, void *context) 
   if (gathers_once_distinct(rows))
     return product_of_gathered(g, rows, &leading, new_in[1], original->i[1] != 0);
   bool gathered = false;
-  if (p->kind != PROGRAM_GRAD || rows->op != OP_ADD || !is_sum_of_few_rows(rows, 0, &gathered) || !gathered)
+  if (rows->op != OP_ADD || !is_sum_of_few_rows(p, rows, 0, &gathered) || !gathered)
     return NULL;
-  node *product = product_of_sum(g, rows, new_in[1], original->i[1] != 0);
+  node *product = product_of_rows(g, rows, new_in[1], original->i[1] != 0);
   leading.d[leading.rank++] = product->shape.d[product->shape.rank - 1];
   return g_reshape(g, product, leading);
 }

@@ -1,6 +1,7 @@
 // Requires: a schedule. Guarantees: in prediction, work that depends on weights alone is done once while they
 // stay, and a product with rows of a table once for each row that is ever asked for: what a run computes is
-// kept for the runs after it. Changes: marks buffers, kernels that run once, and the kernels of distinct ids
+// kept for the runs after it. Changes: marks buffers, kernels that run once or keep what they pack of
+// weights, and the kernels of distinct ids
 // whose products grow from run to run. The bits stay: a row of a product depends on its own row of the left
 // operand alone. The memory of a table's products is bounded (KEPT_BYTES, or what one run needs if that is
 // more).
@@ -62,8 +63,24 @@ static void keep(keeping *k, const node *n) {
   k->s->buffers.data[k->s->buffer_of[n->id]].kept = true;
 }
 
+// Stages of which some multiply windows, and all of those by weights alone.
+static bool packs_weights_alone(const keeping *k, const stage *st, int n) {
+  bool any = false;
+  for (int j = 0; j < n; j++) {
+    if (st[j].kind != STAGE_MATMUL || !st[j].a_windows)
+      continue;
+    any = true;
+    if (!stays(k, st[j].matmul->in[1]))
+      return false;
+  }
+  return any;
+}
+
 static void run_once(keeping *k, kernel *kn) {
-  if (kn->kind != KERNEL_STAGE || !reads_weights_alone(k, &kn->stage))
+  bool of_stage = kn->kind == KERNEL_STAGE;
+  if (of_stage || kn->kind == KERNEL_BAND)
+    kn->keeps_packed = packs_weights_alone(k, of_stage ? &kn->stage : kn->body, of_stage ? 1 : kn->n_body);
+  if (!of_stage || !reads_weights_alone(k, &kn->stage))
     return;
   kn->once = true;
   for (int r = 0; r < kn->stage.n_roots; r++)

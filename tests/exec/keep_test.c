@@ -68,6 +68,8 @@ static bool keeps_anything(const native *n) {
   bool any = false;
   for (size_t k = 0; k < s->buffers.len; k++)
     any = any || s->buffers.data[k].kept;
+  for (size_t k = 0; k < s->kernels.len; k++)
+    any = any || s->kernels.data[k].keeps_packed;
   return any;
 }
 
