@@ -3,19 +3,20 @@
 #
 # usage: text.sh BUILD WORK [MEGABYTES [MODEL...]]
 #
-# For each model and number of threads: seconds to read the file, make the vocabulary and encode the words, once for a
-# training; seconds of an epoch; and of these the part that puts batches together. BUILD is a release build of this tree.
+# For each form of file and number of threads: MB/s of opening it, counting its words and encoding them. For each model and
+# number of threads: seconds from text to ids, once for a training; seconds of an epoch; and of these the part that puts
+# batches together. BUILD is a release build of this tree.
 # The text (default 50 MB of 200,000 distinct words) is made in WORK.
 set -eu
-[ $# -ge 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 build=$(cd "$1" && pwd)
 mkdir -p "$2"
 cd "$2"
 megabytes=${3:-50}
 shift $(($# < 3 ? $# : 3))
 models=${*:-mean conv lstm}
-cmake --build "$build" --target text_lines nlmc nlm_libraries >build.log || { cat build.log >&2; exit 1; }
-"$build/bench/text_lines" "$megabytes" 200000 1 >text.tsv
+cmake --build "$build" --target text_lines text_ids nlmc nlm_libraries >build.log || { cat build.log >&2; exit 1; }
+for form in tsv csv jsonl; do "$build/bench/text_lines" "$megabytes" 200000 1 $form >text.$form; done
 
 model() { # NAME LAYERS: a text model in NAME.nlm, built
   cat >"$1.nlm" <<END
@@ -43,6 +44,12 @@ seconds() { # WORDS...: wall time of a command
   echo "$started $(date +%s.%N)" | awk '{ print $2 - $1 }'
 }
 printf '%s MB of text\n\n' "$megabytes"
+echo '| file | threads | opened (MB/s) | counted | encoded | in all |'
+echo '|---|---|---|---|---|---|'
+for form in tsv csv jsonl; do
+  for threads in 1 2; do "$build/bench/text_ids" text.$form $threads; done
+done
+echo
 echo '| model | threads | text to ids, once (MB/s) | an epoch (MB/s) | of it putting batches together |'
 echo '|---|---|---|---|---|'
 for model in $models; do

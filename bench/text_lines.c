@@ -1,4 +1,4 @@
-// Labelled lines to time text models with: `text_lines MEGABYTES WORDS SEED [tsv|jsonl] >FILE`. Words by
+// Labelled lines to time text models with: `text_lines MEGABYTES WORDS SEED [tsv|jsonl|csv] >FILE`. Words by
 // Zipf's law from a vocabulary of WORDS, lines of 20 to 420 words; a line's label depends on its words a
 // little.
 #include <math.h>
@@ -30,21 +30,23 @@ static void letters_of(unsigned n, char *out) { // a word for a rank, shorter on
 
 int main(int argc, char **argv) {
   if (argc < 4 || argc > 5) {
-    fprintf(stderr, "usage: text_lines MEGABYTES WORDS SEED [tsv|jsonl] >FILE\n");
+    fprintf(stderr, "usage: text_lines MEGABYTES WORDS SEED [tsv|jsonl|csv] >FILE\n");
     return 2;
   }
   double bytes = atof(argv[1]) * 1e6, words = atof(argv[2]), scale = log(words + 1);
   state = strtoull(argv[3], NULL, 10);
-  int json = argc > 4 && !strcmp(argv[4], "jsonl");
+  int json = argc > 4 && !strcmp(argv[4], "jsonl"), csv = argc > 4 && !strcmp(argv[4], "csv");
+  const char *head = json ? "{\"label\": \"%s\", \"text\": \"" : csv ? "%s,\"" : "%s\t";
+  const char *tail = json ? "\"}\n" : csv ? "\"\n" : "\n";
   for (double written = 0; written < bytes;) {
     unsigned count = 20 + (unsigned)(next() % 401), first = (unsigned)(exp(uniform() * scale));
     char word[16];
-    written += printf(json ? "{\"label\": \"%s\", \"text\": \"" : "%s\t", first % 2 ? "odd" : "even");
+    written += printf(head, first % 2 ? "odd" : "even");
     for (unsigned k = 0; k < count; k++) {
       letters_of(k ? (unsigned)exp(uniform() * scale) : first, word);
       written += printf(k ? " %s" : "%s", word);
     }
-    written += printf(json ? "\"}\n" : "\n");
+    written += printf("%s", tail);
   }
   return ferror(stdout) || fflush(stdout);
 }
