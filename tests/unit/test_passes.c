@@ -60,15 +60,25 @@ static void make_positions(small_model *s, tensor *words) {
   small_output(s, "y", small_chain(s, x, "GlobalAveragePooling1D()", "Dense(1, activation = sigmoid)", NULL));
 }
 
+static void make_convolved(small_model *s, tensor *words) {
+  tensor *x = small_chain(s, words, "Embedding(7, 3)", "Dense(3, activation = tanh)", NULL);
+  x = small_chain(s, x, "Conv1D(4, 2, activation = relu)", "MaxPooling1D(3)", "Flatten()", NULL);
+  small_output(s, "y", small_chain(s, x, "Dense(1, activation = sigmoid)", NULL));
+}
+
 static const net nets[] = {
-    {"pooled", make_pooled},       {"unmasked", make_unmasked},  {"bidirectional", make_bidirectional},
-    {"stacked", make_stacked},     {"one_hot", make_one_hot},    {"flat", make_flat},
-    {"attention", make_attention}, {"positions", make_positions}};
+    {"pooled", make_pooled},       {"unmasked", make_unmasked},   {"bidirectional", make_bidirectional},
+    {"stacked", make_stacked},     {"one_hot", make_one_hot},     {"flat", make_flat},
+    {"attention", make_attention}, {"positions", make_positions}, {"convolved", make_convolved}};
 enum { N_NETS = sizeof nets / sizeof *nets };
+
+static bool has_known_steps(const net *n) {
+  return n->make == make_flat || n->make == make_convolved;
+}
 
 static void begin(small_model *s, const net *n) {
   small_model_begin(s, n->name);
-  n->make(s, small_input(s, "words", TENSOR_INT, n->make == make_flat ? "5" : "time"));
+  n->make(s, small_input(s, "words", TENSOR_INT, has_known_steps(n) ? "5" : "time"));
   assert_non_null(small_train(s, "loss = binary_crossentropy"));
 }
 
@@ -78,7 +88,7 @@ static void lower_net(model_run *r, small_model *s, const net *n, program_kind k
   program_free(r->p);
   r->p = lower_program(s->m, r->inputs, kind, NULL);
   run_extent(r, "batch", BATCH);
-  if (n->make != make_flat)
+  if (!has_known_steps(n))
     run_extent(r, "time", TIME);
   run_feed(r, "words", ids);
   run_feed(r, s->m->outputs.data[0].name, labels);
@@ -137,7 +147,7 @@ static void compare_net(const net *n, program_kind kind, const char *without) {
   lower_net(&plain, &s, n, kind);
   lower_net(&passed, &s, n, kind);
   const char *disabled[] = {without, NULL};
-  const char *all_optional[16] = {NULL};
+  const char *all_optional[32] = {NULL};
   for (int k = 0, j = 0; pass_table[k]; k++)
     if (!pass_table[k]->required)
       all_optional[j++] = pass_table[k]->name;
@@ -317,6 +327,28 @@ static void test_sums_of_rows_are_not_multiplied(void **state) {
   sums_of_rows_are_not_multiplied(PROGRAM_INFER);
 }
 
+// Of the convolution's four steps the pooling reads three.
+static void test_left_out_windows_are_not_computed(void **state) {
+  (void)state;
+  small_model s;
+  model_run r;
+  node **list;
+  begin(&s, &nets[8]);
+  lower_net(&r, &s, &nets[8], PROGRAM_GRAD);
+  pipeline_run(&(compilation){.program = r.p}, &(pipeline_options){.stop_after = "trim", .verify = true});
+  int windows = 0;
+  size_t n = graph_reachable(r.p->g, &r.p->roots.data[0].value, 1, &list);
+  for (size_t j = 0; j < n; j++)
+    if (list[j]->op == OP_WINDOWS) {
+      assert_ptr_equal(list[j]->shape.d[1], dim_const(r.p->g->dims, 3));
+      windows++;
+    }
+  free(list);
+  assert_int_equal(windows, 1);
+  run_end(&r);
+  small_model_end(&s);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_values_stay),
@@ -326,6 +358,7 @@ int main(void) {
       cmocka_unit_test(test_scores_never_exist_as_a_whole),
       cmocka_unit_test(test_one_hot_is_never_a_matrix),
       cmocka_unit_test(test_sums_of_rows_are_not_multiplied),
+      cmocka_unit_test(test_left_out_windows_are_not_computed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
