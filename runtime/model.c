@@ -151,6 +151,7 @@ nlm_status model_allocate_params(loaded_model *m) {
     xfree(params);
     return NLM_ERROR_MEMORY;
   }
+  memory_prefer_large_pages(block, bytes);
   memset(block, 0, bytes);
   char *next = block;
   for (size_t k = 0; k < n; k++) {

@@ -1,4 +1,5 @@
 #include "runtime/session.h"
+#include "support/memory.h"
 #include "support/memory_plan.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,6 +245,8 @@ bool session_plan(session *s, unsigned programs, const int64_t *dims, void *work
         s->workspace_bytes = 0;
         return false;
       }
+      if (programs & 1U << NLM_GRAD)
+        memory_prefer_large_pages(s->own_workspace, (size_t)needed);
       s->workspace_bytes = needed;
     }
     workspace = s->own_workspace;

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { OUT_OF_MEMORY_EXIT = 70, FIRST_SLOTS = 256 };
 
@@ -167,4 +169,19 @@ void memory_settled(const void *what) {
       current->undoings[k] = current->undoings[--current->undoings_count];
       return;
     }
+}
+
+// ---- large pages
+
+void memory_prefer_large_pages(void *memory, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  uintptr_t first = ((uintptr_t)memory + page - 1) & ~(page - 1),
+            end = ((uintptr_t)memory + bytes) & ~(page - 1);
+  if (memory && bytes >= MEMORY_LARGE_LEAST && bytes <= MEMORY_LARGE_MOST)
+    (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+#else
+  (void)memory;
+  (void)bytes;
+#endif
 }

@@ -47,6 +47,7 @@ static bool start_slots(optimizer *o, int64_t param) {
     p->slots[k] = calloc(n + 1, o->real_bytes);
     if (!p->slots[k])
       return false;
+    memory_prefer_large_pages(p->slots[k], n * (size_t)o->real_bytes);
     for (size_t j = 0; start != 0 && j < n; j++)
       if (o->real_bytes == sizeof(double))
         ((double *)(void *)p->slots[k])[j] = start;
