@@ -25,6 +25,11 @@ static bool replays(const double *a) {
   return true;
 }
 
+static bool keeps_weights(const double *a) {
+  (void)a;
+  return true;
+}
+
 static void constants(const double *a, double learning_rate, int64_t t, double *c) {
   (void)t;
   c[C_RATE] = learning_rate;
@@ -67,5 +72,6 @@ const optimizer_rule optimizer_adadelta = {
     .replay_f32 = replay_f32,
     .replay_f64 = replay_f64,
     .replays = replays,
+    .keeps_weights = keeps_weights,
     .rests = true,
 };

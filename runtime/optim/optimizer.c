@@ -344,7 +344,8 @@ static void catch_up_rows(const optimizer *o, int64_t param, const int32_t *ids,
 
 static void touched(void *context, int64_t param, const int32_t *ids, int64_t n) {
   const optimizer *o = context;
-  if (o->states[param].current && o->steps > o->base)
+  bool stands = !o->one_by_one && o->rule->keeps_weights && o->rule->keeps_weights(o->args);
+  if (!stands && o->states[param].current && o->steps > o->base)
     catch_up_rows(o, param, ids, n);
 }
 
@@ -384,6 +385,17 @@ static void plan_blocks(optimizer *o, int64_t index) {
   }
 }
 
+// A row is short, and the next one lies anywhere: it is fetched while this one is stepped.
+static void fetch_row(const optimizer *o, const param_state *p, int64_t row) {
+  enum { LINE = 64, MOST = 4096 };
+  size_t bytes = (size_t)p->width * o->real_bytes, at = (size_t)row * bytes;
+  for (size_t k = 0; k < bytes && k < MOST; k += LINE) {
+    __builtin_prefetch(p->values + at + k, 1);
+    for (int j = 0; j < o->slots; j++)
+      __builtin_prefetch(p->slots[j] + at + k, 1);
+  }
+}
+
 static void step_one_block(void *env, int64_t block) {
   const optimizer *o = env;
   const step_block *b = &o->blocks.data[block];
@@ -396,6 +408,8 @@ static void step_one_block(void *env, int64_t block) {
   }
   for (int64_t k = b->first; k < b->first + b->count; k++) {
     int64_t row = g->ids[k], place = g->by_row ? row : k;
+    if (k + 1 < b->first + b->count)
+      fetch_row(o, p, g->ids[k + 1]);
     if (p->current) {
       catch_up(o, p, row, o->steps - 1);
       p->current[row] = o->steps;

@@ -122,6 +122,9 @@ typedef struct optimizer_rule {
   void (*replay_f64)(double *w, double *const *slots, int64_t n, const double *c, int64_t count,
                      bool may_settle);
   bool (*replays)(const double *args); // whether zero gradients change anything with these arguments
+  // Whether zero gradients leave weights as they are and change slots alone; NULL: they do not. Rows are then
+  // brought up to date when they are stepped, not when they are read.
+  bool (*keeps_weights)(const double *args);
   // A zero gradient changes not a bit where all slots are zero (unless there is an epsilon, and it is 0):
   // rows that never had a gradient need neither steps nor memory for their slots.
   bool rests;

@@ -37,6 +37,10 @@ static bool replays(const double *a) {
   return true; // the mean square decays
 }
 
+static bool keeps_weights(const double *a) {
+  return a[MOMENTUM] == 0;
+}
+
 static void constants(const double *a, double learning_rate, int64_t t, double *c) {
   (void)t;
   c[C_RATE] = learning_rate;
@@ -121,5 +125,6 @@ const optimizer_rule optimizer_rmsprop = {
     .replay_f32 = replay_f32,
     .replay_f64 = replay_f64,
     .replays = replays,
+    .keeps_weights = keeps_weights,
     .rests = true,
 };
