@@ -178,7 +178,7 @@ void memory_prefer_large_pages(void *memory, size_t bytes) {
   uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
   uintptr_t first = ((uintptr_t)memory + page - 1) & ~(page - 1),
             end = ((uintptr_t)memory + bytes) & ~(page - 1);
-  if (memory && bytes >= MEMORY_LARGE_LEAST && bytes <= MEMORY_LARGE_MOST)
+  if (memory && bytes >= MEMORY_LARGE_LEAST)
     (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
 #else
   (void)memory;

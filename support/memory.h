@@ -24,9 +24,9 @@ void memory_on_unwind(void (*undo)(void *what), void *what);
 void memory_settled(const void *what); // it is not to be undone any more; unknown ones are allowed
 
 // Asks the system for large pages, for memory that is about to be written all over in no particular order:
-// what is far apart is found sooner. Nothing happens where there are none, and where what is never touched
-// would count (less than MEMORY_LARGE_LEAST bytes, more than MEMORY_LARGE_MOST).
-enum { MEMORY_LARGE_LEAST = 4 << 20, MEMORY_LARGE_MOST = 128 << 20 };
+// what is far apart is found sooner. Nothing happens where there are none, or for less than
+// MEMORY_LARGE_LEAST bytes.
+enum { MEMORY_LARGE_LEAST = 4 << 20 };
 void memory_prefer_large_pages(void *memory, size_t bytes);
 
 #endif

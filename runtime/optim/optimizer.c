@@ -33,6 +33,9 @@ static void let_rest(const optimizer *o, const param_state *p, int64_t steps) {
 
 // ---- life
 
+// State of rows that never occur takes no memory, unless it shares a page with others.
+enum { LARGE_PAGES_MOST = 32 << 20 };
+
 static bool start_slots(optimizer *o, int64_t param) {
   param_state *p = &o->states[param];
   for (int k = 0; k < OPTIMIZER_ALL_SLOTS; k++) {
@@ -47,7 +50,8 @@ static bool start_slots(optimizer *o, int64_t param) {
     p->slots[k] = calloc(n + 1, o->real_bytes);
     if (!p->slots[k])
       return false;
-    memory_prefer_large_pages(p->slots[k], n * (size_t)o->real_bytes);
+    if (n * (size_t)o->real_bytes <= LARGE_PAGES_MOST)
+      memory_prefer_large_pages(p->slots[k], n * (size_t)o->real_bytes);
     for (size_t j = 0; start != 0 && j < n; j++)
       if (o->real_bytes == sizeof(double))
         ((double *)(void *)p->slots[k])[j] = start;

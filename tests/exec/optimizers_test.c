@@ -227,7 +227,7 @@ static int check_model(const subject *s, bool f64) {
     failed++;
   }
   for (int k = 0; optimizer_rules[k]; k++)
-    if (!optimizer_rules[k]->takes_whole) // its steps are dense
+    if (!optimizer_rules[k]->whole_f32) // its steps are dense
       failed += check_settings(&n, optimizer_rules[k]);
   native_close(&n);
   return failed;
