@@ -39,7 +39,7 @@ static void assign_dims(const loaded *l, const options *o, int64_t *extents, int
   }
 }
 
-// Concrete numbers need every dimension: says which ones are missing.
+// Sizes in bytes need every dimension: says which ones are missing.
 static bool all_given(const model *m, const int64_t *extents) {
   const dim *named[64];
   size_t n = model_dimensions(m, named, 64);
@@ -48,8 +48,11 @@ static bool all_given(const model *m, const int64_t *extents) {
     if (extents[named[k]->symbol] < 0)
       strbuf_printf(&missing, " --dim %s=N", named[k]->name);
   bool given = missing.len == 0 && n <= 64;
+  bool some = false;
+  for (size_t k = 0; k < n && k < 64; k++)
+    some |= extents[named[k]->symbol] >= 0;
   if (!given)
-    fprintf(stderr, "nlmc: concrete sizes also need%s\n", strbuf_text(&missing));
+    fprintf(stderr, "nlmc: sizes in bytes%s need%s\n", some ? " also" : "", strbuf_text(&missing));
   strbuf_free(&missing);
   return given;
 }
@@ -144,7 +147,7 @@ static int report(const loaded *l, const options *o, const int64_t *extents, int
   if (o->training && !how.training)
     fprintf(stderr, "nlmc: model %s has no train block: these are the figures of a prediction\n",
             l->model->name);
-  if (o->dims.len && all_given(l->model, extents)) {
+  if ((o->dims.len || how.training) && all_given(l->model, extents)) {
     how.extents = extents;
     how.n_extents = n;
     measure_workspaces(l, o, extents, &how);

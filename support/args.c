@@ -214,9 +214,17 @@ static void check_range(binding *b, const arg_spec *spec, const value *v) {
   strbuf_free(&found);
 }
 
+static void check_path(binding *b, const arg_spec *spec, const value *v) {
+  if (!spec->is_path || v->kind != VALUE_STRING || *v->text)
+    return;
+  diag_error(b->d, v->at, "%s: %s must name a file or folder, found \"\"", b->what, spec->name);
+  b->failed = true;
+}
+
 static void check_value(binding *b, const arg_spec *spec, const value *v) {
   if (kind_fits(spec, v)) {
     check_range(b, spec, v);
+    check_path(b, spec, v);
     return;
   }
   report_wrong_kind(b, spec, v);

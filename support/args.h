@@ -76,6 +76,7 @@ typedef struct arg_spec {
                             // INFINITY and -INFINITY for no bound
   bool open_max;            // max itself is not allowed
   bool open_min;            // min itself is not allowed
+  bool is_path;             // for ARG_STRING: names a file or folder, so "" is none
   const char *doc;          // one line, for `nlmc help` and the reference page
 } arg_spec;
 

@@ -47,6 +47,7 @@ static const arg_spec args[] = {
     {.name = "weights",
      .kinds = ARG_STRING | ARG_NONE,
      .default_text = "none",
+     .is_path = true,
      .doc = "file of pretrained vectors, relative to the source file, read when training starts"},
     {0}};
 

@@ -56,6 +56,7 @@ static const arg_spec args[] = {
     {.name = "vocabulary",
      .kinds = ARG_STRING | ARG_INTS | ARG_NONE,
      .default_text = "none",
+     .is_path = true,
      .doc = "list of integers, or a file with one a line, beside the source; none: learned in training"},
     {.name = "vocabulary_dtype",
      .kinds = ARG_MODE,

@@ -45,6 +45,7 @@ static const arg_spec args[] = {
     {.name = "vocabulary",
      .kinds = ARG_STRING | ARG_STRINGS | ARG_NONE,
      .default_text = "none",
+     .is_path = true,
      .doc = "list of values, or a file with one a line, beside the source; none: learned in training"},
     {.name = "idf_weights",
      .kinds = ARG_FLOATS | ARG_NONE,

@@ -12,6 +12,7 @@ static const char *const frequencies[] = {"epoch", NULL};
 static const arg_spec args[] = {
     {.name = "backup_dir",
      .kinds = ARG_STRING,
+     .is_path = true,
      .doc = "folder of the backup; it is made if it does not exist"},
     {.name = "save_freq",
      .kinds = ARG_MODE,
@@ -56,9 +57,7 @@ static int make_folders(char *path) {
 static bool begin(callback *c, callback_host *h) {
   char *folder = xstrdup(config_text(c->args, "backup_dir", "."));
   int failed = make_folders(folder);
-  if (!*folder)
-    strbuf_puts(&h->messages, "BackupAndRestore: backup_dir is \"\"; the name of a folder is needed\n");
-  else if (failed)
+  if (failed)
     strbuf_printf(&h->messages, "BackupAndRestore: %s: %s\n", folder, strerror(failed));
   free(folder);
   if (failed)

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 static const arg_spec args[] = {
-    {.name = "filename", .kinds = ARG_STRING, .doc = "the file"},
+    {.name = "filename", .kinds = ARG_STRING, .is_path = true, .doc = "the file"},
     {.name = "separator", .kinds = ARG_STRING, .default_text = "\",\"", .doc = "between the fields"},
     {.name = "append", .kinds = ARG_BOOL, .default_text = "false", .doc = "go on with a file that exists"},
     {0}};

@@ -13,6 +13,7 @@ static const arg_spec args[] = {
     {.name = "filepath",
      .kinds = ARG_STRING | ARG_NONE,
      .default_text = "none",
+     .is_path = true,
      .doc = "file, with {epoch:02d} or {val_loss:.2f} filled in; none: the file of --save"},
     {.name = "monitor", .kinds = ARG_STRING, .default_text = "\"val_loss\"", .doc = "what is watched"},
     CALLBACK_VERBOSE,
