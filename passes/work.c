@@ -58,6 +58,8 @@ static int find_mergeable(const work_list *list, const node *n, const placing *p
     if (item->kind != KERNEL_STAGE || item->stage.kind != STAGE_MAP)
       continue;
     const node *other = item->stage.roots[0];
+    if (n->again && item->again != n->again)
+      continue;
     if (shape_equal(&other->shape, &n->shape) && other->type == n->type && item->cost + cost <= MOST_MERGED &&
         item->stage.n_roots < MOST_ROOTS)
       return k;
@@ -87,7 +89,7 @@ static void place_stage(const fusion *f, work_list *list, node *n, bool merge) {
     list->position[n->id] = into;
     return;
   }
-  work_item item = {.kind = KERNEL_STAGE, .stage = {.kind = kind}, .cost = f->cost[n->id]};
+  work_item item = {.kind = KERNEL_STAGE, .stage = {.kind = kind}, .cost = f->cost[n->id], .again = n->again};
   add_root(f, &item.stage, n);
   if (kind == STAGE_MATMUL)
     set_matmul(f, &item.stage, n);
@@ -135,7 +137,7 @@ static void note_epilogue_read(const fusion *f, node *read, bool same_index, voi
 static bool is_epilogue(const fusion *f, node *root, const node *product) {
   const shape *to = &root->shape, *from = &product->shape;
   epilogue_search s = {product, 0, true};
-  if (!to->rank || to->d[to->rank - 1] != from->d[from->rank - 1])
+  if (root->type != product->type || !to->rank || to->d[to->rank - 1] != from->d[from->rank - 1])
     return false; // before all that the root reads is walked through
   fusion_reads_through(f, root, product, note_epilogue_read, &s);
   return s.reads > 0 && s.fits;
@@ -187,6 +189,8 @@ static void fuse_epilogue(const fusion *f, work_list *list, int at) {
   stage fused = producer->stage;
   fused.roots = item->stage.roots;
   fused.n_roots = 1;
+  if (!item->again)
+    item->again = producer->again;
   item->stage = fused; // runs where the epilogue stood, so that everything it reads is there
   f->materialise[product->id] = false;
   producer->dropped = true;
@@ -206,7 +210,7 @@ work_list *work_build(const fusion *f, int scan, bool merge, bool epilogue) {
       continue;
     if (call_kind(n, &kind)) {
       list->position[n->id] = (int)list->items.len;
-      vec_push(&list->items, ((work_item){.kind = kind, .subject = n}));
+      vec_push(&list->items, ((work_item){.kind = kind, .subject = n, .again = n->again}));
     } else if (n->op == OP_PART) {
       list->position[n->id] = list->position[n->in[0]->id];
     } else if (f->materialise[n->id] || (scan >= 0 && f->is_body_result[n->id])) {
