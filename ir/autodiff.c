@@ -147,7 +147,8 @@ static void sweep_node(adjoint *a, node *x) {
     rules->vjp(a, x, dy);
 }
 
-void graph_gradients(graph *g, node *loss, node *const *wrt, size_t n_wrt, node **grads) {
+void graph_gradients(graph *g, node *loss, node *const *wrt, size_t n_wrt, node **grads,
+                     const struct recompute *r) {
   INVARIANT(loss->shape.rank == 0 && loss->type == REAL);
   node **list;
   size_t n = graph_reachable(g, &loss, 1, &list);
@@ -155,6 +156,7 @@ void graph_gradients(graph *g, node *loss, node *const *wrt, size_t n_wrt, node 
   const char *const *labels = graph_labels(g, &n_labels);
   adjoint a;
   adjoint_begin(&a, g);
+  a.recompute = r;
   mark_wanted(&a, list, n, wrt, n_wrt);
   adjoint_add(&a, loss, g_real(g, 1));
   for (size_t k = n; k-- > 0;) {

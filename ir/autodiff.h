@@ -15,10 +15,11 @@ typedef struct part_adjoint {
 // One reverse sweep: over a graph, or over the body of a scan.
 struct adjoint {
   graph *g;
-  size_t n;                // ids below are covered: nodes made by the sweep itself have no adjoint
-  unsigned char *wanted;   // by id: real, and the quantities asked for depend on it
-  adjoint_terms *terms;    // by id: contributions so far
-  VEC(part_adjoint) parts; // of results of scans
+  const struct recompute *recompute; // NULL: all that is costly is stored
+  size_t n;                          // ids below are covered: nodes made by the sweep itself have no adjoint
+  unsigned char *wanted;             // by id: real, and the quantities asked for depend on it
+  adjoint_terms *terms;              // by id: contributions so far
+  VEC(part_adjoint) parts;           // of results of scans
 };
 
 void adjoint_begin(adjoint *a, graph *g);

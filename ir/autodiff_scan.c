@@ -8,9 +8,12 @@
 // the adjoint needs is moved into the new scan:
 //   - sequences are read again; the state before a step and results of costly ops (and slices of them) become
 //     outputs of the forward scan and sequences of the adjoint one; cheap values are computed again;
+//     with the setting recompute, states alone are, and all else is computed again, so are the products of
+//     sequences that the pass `hoist` took out of the loop;
 //   - gradients of captured values are lifted (lift.c), so a weight's gradient is one product over all rows.
 // The forward scan with more outputs is a new node; graph_tidy_scans makes one of the two.
 #include "ir/autodiff_scan.h"
+#include "ir/recompute.h"
 #include <stdlib.h>
 
 void node_set_add(node_set *set, node *n) {
@@ -141,7 +144,8 @@ void plan_rows(scan_sweep *s, node *value) {
   INVARIANT(has_active_rows(s, value));
   if (repeats_outer(s, value) || (is_forward(s, value) && value->op == OP_SCAN_SEQ))
     return;
-  node_set_add(is_forward(s, value) ? &s->saved : &s->collected, value);
+  bool saved = is_forward(s, value) && (!s->again || value->op == OP_SCAN_STATE);
+  node_set_add(saved ? &s->saved : &s->collected, value);
 }
 
 static node *forward_rows(scan_sweep *s, const node *value) {
@@ -159,8 +163,10 @@ node *rows_of_value(scan_sweep *s, node *value) {
       axes[k] = (int)value->i[k];
     return g_broadcast(s->g, value->in[0], shape_with(&value->shape, 0, pack_valid(s->b->pack)), axes);
   }
-  if (is_forward(s, value))
-    return value->op == OP_SCAN_SEQ ? s->b->seq[value->i[1]] : forward_rows(s, value);
+  if (is_forward(s, value) && value->op == OP_SCAN_SEQ)
+    return s->b->seq[value->i[1]];
+  if (node_set_find(&s->saved, value) >= 0)
+    return forward_rows(s, value);
   return scan_output(s->g, s->adjoint_scan, s->first_collected + node_set_find(&s->collected, value));
 }
 
@@ -172,6 +178,8 @@ static bool is_saved_value(const scan_sweep *s, const node *n) {
     return false;
   if (n->op == OP_SCAN_STATE || node_set_find(&s->saved, n) >= 0)
     return true;
+  if (s->again)
+    return false;
   if (n->op == OP_SLICE)
     return op_is_costly(n->in[0]->op);
   op_family f = op_family_of(n->op);
@@ -221,6 +229,78 @@ static void replace(substitution *r, node *from, node *to) {
   vec_push(&r->to, to);
 }
 
+// ---- products of sequences, computed again
+
+enum { MOST_SOURCES = 3 };
+
+typedef struct row_sources {
+  node_set rows;   // what an expression of rows [V, F...] is made of
+  node_set shared; // and values that serve all its rows: weights
+  bool has_product;
+} row_sources;
+
+static bool keeps_rows(const node *n) {
+  for (int k = 1; k < n->shape.rank; k++)
+    if (n->shape.d[k]->kind != DIM_CONST)
+      return false;
+  switch (n->op) {
+  case OP_MATMUL:
+    return n->shape.rank == 2 && !n->i[0];
+  case OP_SLICE:
+  case OP_CONCAT:
+    return n->i[0] != 0;
+  case OP_BROADCAST:
+    return n->i[0] < 0;
+  default:
+    return op_is_elementwise(n->op);
+  }
+}
+
+// Every row of n is made of the same row of these, and of values that all rows share.
+static void find_row_sources(node *n, row_sources *found) {
+  const dim *valid = n->shape.d[0];
+  node_set open = {0};
+  node_set_add(&open, n);
+  for (size_t k = 0; k < open.len; k++) {
+    node *at = open.data[k];
+    if (!keeps_rows(at)) {
+      node_set_add(&found->rows, at);
+      continue;
+    }
+    found->has_product |= at->op == OP_MATMUL;
+    for (int j = 0; j < at->n_in; j++) {
+      bool row = at->op != OP_BROADCAST && (at->op != OP_MATMUL || j == 0);
+      INVARIANT(!row || at->in[j]->shape.d[0] == valid);
+      node_set_add(row ? &open : &found->shared, at->in[j]);
+    }
+  }
+  vec_free(&open);
+}
+
+// One step's rows of a sequence, as a sequence of the adjoint scan or of what they are made of.
+static node *sequence_rows(scan_sweep *s, scan_builder *builder, node *rows) {
+  row_sources found = {0};
+  if (s->again && rows->shape.d[0]->kind != DIM_CONST)
+    find_row_sources(rows, &found);
+  node *result = rows;
+  if (found.has_product && found.rows.len >= 1 && found.rows.len <= MOST_SOURCES) {
+    node_set steps = {0};
+    for (size_t k = 0; k < found.rows.len; k++)
+      vec_push(&steps, scan_add_sequence(builder, found.rows.data[k]));
+    for (size_t k = 0; k < found.shared.len; k++) { // left as they are
+      vec_push(&found.rows, found.shared.data[k]);
+      vec_push(&steps, found.shared.data[k]);
+    }
+    graph_substitute(s->g, &result, 1, found.rows.data, steps.data, steps.len);
+    vec_free(&steps);
+  } else {
+    result = scan_add_sequence(builder, rows);
+  }
+  vec_free(&found.rows);
+  vec_free(&found.shared);
+  return result;
+}
+
 // The adjoint scan's parameters, for the leaves and the cut values that its expressions read.
 static void add_parameters(scan_sweep *s, scan_builder *builder, const unsigned char *mark, substitution *r) {
   const scan_body *b = s->b;
@@ -229,7 +309,7 @@ static void add_parameters(scan_sweep *s, scan_builder *builder, const unsigned 
       replace(r, s->incoming[k], scan_add_sequence(builder, s->d_out[k]));
   for (int k = 0; k < b->n_seq; k++)
     if (mark[b->seq_param[k]->id])
-      replace(r, b->seq_param[k], scan_add_sequence(builder, b->seq[k]));
+      replace(r, b->seq_param[k], sequence_rows(s, builder, b->seq[k]));
   for (size_t k = 0; k < s->saved.len; k++)
     if (mark[s->saved.data[k]->id] == 2)
       replace(r, s->saved.data[k], scan_add_sequence(builder, forward_rows(s, s->saved.data[k])));
@@ -301,6 +381,7 @@ static void begin_sweep(scan_sweep *s, adjoint *outer, node *scan) {
   *s = (scan_sweep){.outer = outer, .g = outer->g, .scan = scan, .b = b};
   arena *mem = s->g->mem;
   s->n_body = scan_body_nodes(s->g, b, &s->body);
+  s->again = recompute_group(outer->recompute, scan) > 0;
   adjoint_begin(&s->inner, s->g);
   s->forward = xcalloc(s->inner.n + 1, 1);
   for (size_t k = 0; k < s->n_body; k++)

@@ -24,6 +24,7 @@ typedef struct scan_sweep {
   node_set collected;      // adjoint values that the adjoint scan hands out
   int first_collected;     // its output that holds collected.data[0]
   node *forward_scan, *adjoint_scan;
+  bool again; // recompute: the forward scan hands out states alone
 } scan_sweep;
 
 bool has_active_rows(const scan_sweep *s, const node *n); // [active, F...]

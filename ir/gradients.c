@@ -1,6 +1,7 @@
 // The gradients of a training program, dense or row-sparse, as roots.
 #include "ir/lower.h"
 #include "ir/op.h"
+#include "ir/train.h"
 #include <stdlib.h>
 
 typedef VEC(node *) node_list;
@@ -196,7 +197,8 @@ void program_add_gradients(program *p) {
   d.grads = ARENA_ARRAY(g->mem, node *, d.weights.len);
   for (size_t k = 0; k < d.weights.len; k++)
     d.params[k] = g_param(g, d.weights.data[k]->index, d.weights.data[k]->shape);
-  graph_gradients(g, total_loss(p), d.params, d.weights.len, d.grads);
+  const train_config *training = p->model->training;
+  graph_gradients(g, total_loss(p), d.params, d.weights.len, d.grads, training ? &training->recompute : NULL);
   read_graph(p, &d);
   for (size_t k = 0; k < d.weights.len; k++)
     add_gradient(p, &d, k);

@@ -16,6 +16,7 @@ struct graph_private {
   int n_origin, n_scans;
   const char *const *labels; // of new nodes
   int n_labels;
+  int again; // of new nodes
   rewriting *rewriting;
 };
 
@@ -104,6 +105,10 @@ const char *const *graph_labels(const graph *g, int *n) {
   return g->p->labels;
 }
 
+void graph_set_again(graph *g, int again) {
+  g->p->again = again;
+}
+
 void graph_add_label(graph *g, node *n, const char *name) {
   int at = 0;
   while (at < n->n_labels && strcmp(n->labels[at], name) < 0)
@@ -153,6 +158,8 @@ static uint64_t hash_node(const node *n) {
   uint64_t bits;
   memcpy(&bits, &n->f, sizeof bits);
   h = hash_nodes(hash_step(h, bits), n->in, n->n_in);
+  if (n->again)
+    h = hash_step(h, (uint64_t)n->again);
   if (n->op == OP_EXTENT)
     h = hash_step(h, ((const dim *)n->extra)->id);
   if (n->op == OP_SCAN) {
@@ -177,9 +184,9 @@ static bool same_extra(const node *a, const node *b) {
 }
 
 static bool same_node(const node *a, const node *b) {
-  return a->op == b->op && a->type == b->type && memcmp(&a->f, &b->f, sizeof a->f) == 0 &&
-         memcmp(a->i, b->i, sizeof a->i) == 0 && shape_equal(&a->shape, &b->shape) &&
-         same_nodes(a->in, a->n_in, b->in, b->n_in) && same_extra(a, b);
+  return a->op == b->op && a->type == b->type && a->again == b->again &&
+         memcmp(&a->f, &b->f, sizeof a->f) == 0 && memcmp(a->i, b->i, sizeof a->i) == 0 &&
+         shape_equal(&a->shape, &b->shape) && same_nodes(a->in, a->n_in, b->in, b->n_in) && same_extra(a, b);
 }
 
 static node *find(const graph *g, const node *draft, uint64_t h) {
@@ -314,8 +321,15 @@ static _Noreturn void bad_operands(const node *draft, const char *reason) {
   ICE("%s: %s; operands %s", op_name(draft->op), reason, strbuf_text(&text));
 }
 
+// Leaves have nothing to repeat; a PART and a RESHAPE are the memory of their operand, which tells them apart.
+static bool may_repeat(const node *draft) {
+  return ops[draft->op].family != FAMILY_LEAF && draft->op != OP_PART && draft->op != OP_RESHAPE;
+}
+
 node *graph_intern(graph *g, node *draft) {
   const op_rules *rules = ops[draft->op].rules;
+  if (g->p->again && may_repeat(draft))
+    draft->again = g->p->again;
   if (ops[draft->op].inputs >= 0 && draft->n_in != ops[draft->op].inputs)
     bad_operands(draft, "wrong number of operands");
   const char *wrong = rules->shape(g, draft);

@@ -42,6 +42,7 @@ struct node {
   node **in;
   int64_t i[NODE_ATTRS];
   double f;
+  int again;         // of a repetition (graph_repeat) its number, part of the identity; else 0
   const void *extra; // EXTENT: const dim *; SCAN: scan_body *; PACK, UNIQUE: their dims (use the accessors)
   const char *const *labels; // names of the layers it serves, sorted, n_labels; not part of the identity
   int n_labels;
@@ -220,6 +221,7 @@ const dim *unique_bound(const node *unique);
 // depend on a scan parameter (weights, scalars).
 struct scan_body {
   int id;
+  int again; // of the SCAN
   bool reverse;
   node *pack;
   const dim *active; // run-time dim of the bodies' rows, bounded by the batch
@@ -254,6 +256,10 @@ int node_scan_id(const graph *g, const node *n);
 typedef node *(*rewrite_rule)(graph *g, node *original, node *const *new_in, void *context);
 void graph_rewrite(graph *g, node **roots, size_t n_roots, rewrite_rule rule, void *context);
 node *graph_rebuild(graph *g, const node *original, node *const *new_in);
+// What `original` computes, on these operands, a second time: equal to no node but those of the repetition
+// `again` (1 or more), so that it has memory of its own and a later place in the schedule. A SCAN gets a new
+// id.
+node *graph_repeat(graph *g, const node *original, node *const *new_in, int again);
 // Nodes reachable from roots in topological order (scan bodies included, before their scan). Caller frees
 // *list. A node that mentions a run-time count reaches the PACK or UNIQUE that gives it.
 size_t graph_reachable(const graph *g, node *const *roots, size_t n_roots, node ***list);
@@ -261,8 +267,11 @@ size_t graph_reachable(const graph *g, node *const *roots, size_t n_roots, node 
 // ---- autodiff: gradients of a rank-0 loss. grads[k] has the shape of wrt[k]; NULL where the loss does not
 // depend. The gradient of a table that is only gathered from is a SCATTER (or a sum of them): see passes. A
 // scan that is differentiated is there twice afterwards, with and without the outputs that its adjoint reads:
-// follow with graph_tidy_scans (ir/scan.h) on all roots.
-void graph_gradients(graph *g, node *loss, node *const *wrt, size_t n_wrt, node **grads);
+// follow with graph_tidy_scans (ir/scan.h) on all roots. `r` (NULL: none) says which scans' gates and
+// products are computed again by the adjoint, instead of being handed to it by the forward scan.
+struct recompute;
+void graph_gradients(graph *g, node *loss, node *const *wrt, size_t n_wrt, node **grads,
+                     const struct recompute *r);
 
 // ---- text for dumps (`emit ops`): one line a node, `%12 = matmul %3, %9 : real[batch, 128]  # lstm`
 void graph_print(const graph *g, node *const *roots, const char *const *root_names, size_t n_roots,

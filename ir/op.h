@@ -25,6 +25,7 @@ const op_rules *op_rules_of(op_code op);
 // The node equal to the draft: checked, folded, hash-consed. draft->in may be a caller's local array and may
 // be reordered; draft->shape and type need not be set where the shape rule derives them.
 node *graph_intern(graph *g, node *draft);
+void graph_set_again(graph *g, int again); // the repetition that new nodes belong to, 0: none
 void graph_restore_labels(graph *g, const char *const *labels, int n); // the set that new nodes get
 const char *const *graph_labels(const graph *g, int *n);
 

@@ -161,6 +161,8 @@ static void put_type(const printer *p, const node *n) {
 static void put_node(printer *p, const node *n, const char *indent) {
   p->printed[n->id] = 1;
   strbuf_printf(p->out, "%s%%%u = %s", indent, p->number[n->id], op_name(n->op));
+  if (n->again)
+    strbuf_printf(p->out, ".again%d", n->again);
   for (int k = 0; k < n->n_in; k++)
     strbuf_printf(p->out, k ? ", %%%u" : " %%%u", p->number[n->in[k]->id]);
   put_attributes(p, n);

@@ -182,6 +182,7 @@ static node *with_used_outputs(graph *g, const recurrence *r) {
 // A new scan without the states and sequences that went.
 static node *narrowed(graph *g, const recurrence *r) {
   const scan_body *b = scan_body_of(r->first);
+  graph_set_again(g, r->first->again);
   scan_builder *builder = scan_begin(g, graph_rewritten(g, b->pack), b->reverse);
   VEC(node *) from = {0}, to = {0}, values = {0};
   for (int k = 0; k < b->n_seq; k++)
@@ -206,7 +207,9 @@ static node *narrowed(graph *g, const recurrence *r) {
   vec_free(&from);
   vec_free(&to);
   vec_free(&values);
-  return scan_end(builder);
+  node *scan = scan_end(builder);
+  graph_set_again(g, 0);
+  return scan;
 }
 
 static node *tidy_part(const tidying *t, const node *part, node *const *new_in) {

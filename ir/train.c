@@ -17,7 +17,8 @@ enum {
   CALLBACKS,
   SHUFFLE,
   VALIDATION_SPLIT,
-  SEED
+  SEED,
+  RECOMPUTE
 };
 
 static const arg_spec settings[] = {
@@ -39,6 +40,7 @@ static const arg_spec settings[] = {
      .max = 1,
      .open_max = true},
     {.name = "seed", .kinds = ARG_INT | ARG_NONE, .default_text = "none", .min = 0, .max = INFINITY},
+    {.name = "recompute", .kinds = ARG_ANY, .default_text = "none"},
     {0},
 };
 
@@ -399,6 +401,8 @@ static void bind_all(binder *b, value *const *v) {
   c->validation_split = v[VALIDATION_SPLIT]->number;
   c->has_seed = v[SEED]->kind == VALUE_INT;
   c->seed = v[SEED]->integer;
+  if (!bind_recompute(b->m, c, v[RECOMPUTE]))
+    b->failed = true;
   if (c->shuffle && model_is_stateful(b->m))
     diag_help(diag_warning(b->d, b->m->train->at,
                            "model '%s' keeps states from batch to batch, but its rows are shuffled",

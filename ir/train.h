@@ -3,6 +3,7 @@
 // The `train` block, checked and typed. Losses are the compiler's (ir/loss.h); optimizers, metrics and
 // callbacks belong to the runtime, which hands their names and argument tables to the binder as plain tables.
 #include "ir/loss.h"
+#include "ir/recompute.h"
 
 typedef struct registry_entry {
   const char *name;       // "rmsprop", "accuracy"
@@ -44,6 +45,7 @@ typedef struct train_config {
   double validation_split;
   bool has_seed;
   int64_t seed;
+  recompute recompute;
 } train_config;
 
 // What a train block may set. Kind ARG_ANY: names and calls that the binder looks up itself.
@@ -52,8 +54,8 @@ const arg_spec *train_settings(void);
 // NULL after reporting errors, or silently when the model has no train block; else also model.training.
 // Defaults as Keras: RMSprop, epochs 1, batch size 32, shuffle. Settings: optimizer, loss, loss_weights,
 // metrics, weighted_metrics, class_weight, sample_weight, epochs, batch_size, callbacks, shuffle,
-// validation_split, seed. Checks that each loss fits its
-// output (binary_crossentropy wants one sigmoid unit or the like) and says what would fit.
+// validation_split, seed, recompute. Checks that each loss fits its output (binary_crossentropy wants one
+// sigmoid unit or the like) and says what would fit.
 train_config *train_config_bind(model *m, const registries *r);
 void train_config_free(train_config *c);
 // Whether the loss of this output takes weights: a program input then stands behind the targets.

@@ -125,10 +125,14 @@ static const char *kernel_suffix(const work_item *w) {
   return w->stage.kind == STAGE_MATMUL ? "matmul" : op_name(w->stage.roots[0]->op);
 }
 
+static const char *repetition_mark(const work_item *w) {
+  return w->again ? "again." : "";
+}
+
 static const char *kernel_name(assembly *a, const work_item *w) {
   const node *n = w->kind == KERNEL_STAGE ? w->stage.roots[0] : w->subject;
   const char *owner = n->n_labels ? n->labels[0] : a->f->program->model->name;
-  char *name = arena_printf(a->f->mem, "%s.%s", owner, kernel_suffix(w));
+  char *name = arena_printf(a->f->mem, "%s.%s%s", owner, repetition_mark(w), kernel_suffix(w));
   for (char *c = name; *c; c++)
     if (*c == '/')
       *c = '.';
@@ -246,34 +250,108 @@ static int heap_pop(item_heap *h) {
   return first;
 }
 
+static bool has_fixed_size(const node *n) {
+  for (int k = 0; k < n->shape.rank; k++)
+    if (n->shape.d[k]->kind != DIM_CONST)
+      return false;
+  return true;
+}
+
+static void note_size(const fusion *f, node *read, bool same_index, void *context) {
+  (void)f;
+  (void)same_index;
+  bool *all_fixed = context;
+  *all_fixed = *all_fixed && has_fixed_size(read);
+}
+
+// Whether it makes something of fixed size, such as the gradient of a weight, of a batch's data: the sooner
+// it runs, the sooner the memory of the data serves others.
+static bool sums_up(const assembly *a, const work_item *w) {
+  if (w->kind != KERNEL_STAGE || w->dropped)
+    return false;
+  bool all_fixed = true;
+  for (int k = 0; k < w->stage.n_roots; k++) {
+    if (!has_fixed_size(w->stage.roots[k]))
+      return false;
+    fusion_reads(a->f, w->stage.roots[k], note_size, &all_fixed);
+  }
+  return !all_fixed;
+}
+
 typedef struct ready_items {
-  item_heap scans, others;
+  item_heap sums, others, scans; // in this order
+  item_heap later;               // repetitions whose turn has not come
+  // By repetition: the first item that reads it. All items before that one, but repetitions, are taken first.
+  const int *turn_of;
+  bool *taken;
+  int first_left; // item, of no repetition and not taken
 } ready_items;
 
 static void add_ready(const assembly *a, ready_items *ready, int item) {
-  if (!a->waits_for[item])
-    heap_push(a->outer->items.data[item].kind == KERNEL_SCAN ? &ready->scans : &ready->others, item);
+  const work_item *w = &a->outer->items.data[item];
+  if (a->waits_for[item])
+    return;
+  if (w->again && ready->turn_of[w->again] > ready->first_left)
+    heap_push(&ready->later, item);
+  else
+    heap_push(w->kind == KERNEL_SCAN ? &ready->scans : sums_up(a, w) ? &ready->sums : &ready->others, item);
+}
+
+static void note_taken(const assembly *a, ready_items *ready, int item) {
+  int before = ready->first_left, n = (int)a->outer->items.len;
+  ready->taken[item] = true;
+  while (ready->first_left < n &&
+         (ready->taken[ready->first_left] || a->outer->items.data[ready->first_left].again))
+    ready->first_left++;
+  if (ready->first_left == before)
+    return;
+  item_heap later = ready->later;
+  ready->later = (item_heap){0};
+  for (size_t k = 0; k < later.items.len; k++)
+    add_ready(a, ready, later.items.data[k]);
+  vec_free(&later.items);
 }
 
 static void take_item(assembly *a, ready_items *ready, int item) {
   if (!a->outer->items.data[item].dropped)
     emit_kernel(a, item);
+  note_taken(a, ready, item);
   for (size_t k = 0; k < a->after[item].to.len; k++) {
     a->waits_for[a->after[item].to.data[k]]--;
     add_ready(a, ready, a->after[item].to.data[k]);
   }
 }
 
-// Ready items in order of creation; scans wait until nothing else can run, so that independent ones (the two
-// directions of a bidirectional layer) meet and share a parallel region.
+static const int *turns_of(const assembly *a) {
+  const work_list *list = a->outer;
+  int n = (int)list->items.len, most = 0;
+  for (int k = 0; k < n; k++)
+    most = list->items.data[k].again > most ? list->items.data[k].again : most;
+  int *turn = ARENA_ARRAY(a->f->mem, int, most + 1);
+  for (int k = 1; k <= most; k++)
+    turn[k] = n;
+  for (int k = 0; k < n; k++) {
+    int again = list->items.data[k].again;
+    for (size_t j = 0; again && j < a->after[k].to.len; j++) {
+      int reader = a->after[k].to.data[j];
+      if (!list->items.data[reader].again && reader < turn[again])
+        turn[again] = reader;
+    }
+  }
+  return turn;
+}
+
+// Ready items in order of creation, sums first; scans wait until nothing else can run, so that independent
+// ones (the two directions of a bidirectional layer) meet and share a parallel region.
 static void order_items(assembly *a) {
   size_t n = a->outer->items.len, taken = 0;
-  ready_items ready = {0};
+  ready_items ready = {.turn_of = turns_of(a), .taken = ARENA_ARRAY(a->f->mem, bool, n + 1)};
   for (size_t k = 0; k < n; k++)
     add_ready(a, &ready, (int)k);
-  for (; ready.others.items.len || ready.scans.items.len; taken++) {
-    if (ready.others.items.len) {
-      take_item(a, &ready, heap_pop(&ready.others));
+  for (; ready.sums.items.len || ready.others.items.len || ready.scans.items.len; taken++) {
+    item_heap *next = ready.sums.items.len ? &ready.sums : &ready.others;
+    if (next->items.len) {
+      take_item(a, &ready, heap_pop(next));
       continue;
     }
     int first = heap_pop(&ready.scans), second = ready.scans.items.len ? heap_pop(&ready.scans) : -1;
@@ -290,6 +368,7 @@ static void order_items(assembly *a) {
     ICE("kernels wait for each other");
   vec_free(&ready.scans.items);
   vec_free(&ready.others.items);
+  vec_free(&ready.sums.items);
 }
 
 // ---- roots of a stage that only the stage itself reads need no memory: they are values within an element

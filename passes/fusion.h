@@ -58,6 +58,8 @@ typedef struct work_item {
   node *subject; // other kinds
   bool dropped;  // merged away
   int cost;      // KERNEL_STAGE: of its roots together, inline
+  int again;     // the repetition that it belongs to (graph_repeat), or 0: it waits for all work of none that
+                 // stands before what reads that repetition first
 } work_item;
 
 typedef struct work_list {

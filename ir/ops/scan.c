@@ -169,8 +169,9 @@ node *scan_from_body(graph *g, const scan_body *draft) {
     in[n_in++] = b->init[k];
   for (int k = 0; k < b->n_captured; k++)
     in[n_in++] = b->captured[k];
-  node n = {.op = OP_SCAN, .n_in = n_in, .in = in, .i = {b->id, b->reverse}, .extra = b};
+  node n = {.op = OP_SCAN, .n_in = n_in, .in = in, .i = {b->id, b->reverse}, .again = b->again, .extra = b};
   node *scan = graph_intern(g, &n);
+  b->again = n.again;
   free(in);
   return scan;
 }

@@ -135,7 +135,7 @@ int world_program(world *w, node *loss, node **roots) {
   for (int k = 0; k < w->n_leaves; k++)
     if (w->differentiate[k])
       wrt[n++] = w->leaf[k];
-  graph_gradients(w->g, loss, wrt, (size_t)n, grads);
+  graph_gradients(w->g, loss, wrt, (size_t)n, grads, NULL);
   roots[0] = loss;
   for (int k = 0; k < n; k++)
     roots[k + 1] = grads[k];

@@ -204,17 +204,17 @@ static void ties_follow_the_rules(void **state) {
   memcpy(world_values(&w, x), (const double[]){0, 2, 2, 1}, 4 * sizeof(double));
   memcpy(world_values(&w, y), (const double[]){0, 1, 2, 3}, 4 * sizeof(double));
   node *wrt[2] = {x, y}, *grads[2];
-  graph_gradients(g, g_reduce(g, OP_REDUCE_MAX, x, 1), wrt, 1, grads);
+  graph_gradients(g, g_reduce(g, OP_REDUCE_MAX, x, 1), wrt, 1, grads, NULL);
   EXPECT(&w, grads[0], 0, 0.5, 0.5, 0);
-  graph_gradients(g, g_reduce_sum(g, g_binary(g, OP_MAX, x, y), 1), wrt, 2, grads);
+  graph_gradients(g, g_reduce_sum(g, g_binary(g, OP_MAX, x, y), 1), wrt, 2, grads, NULL);
   EXPECT(&w, grads[0], 1, 1, 1, 0);
   EXPECT(&w, grads[1], 0, 0, 0, 1);
-  graph_gradients(g, g_reduce_sum(g, g_binary(g, OP_MIN, x, y), 1), wrt, 2, grads);
+  graph_gradients(g, g_reduce_sum(g, g_binary(g, OP_MIN, x, y), 1), wrt, 2, grads, NULL);
   EXPECT(&w, grads[0], 1, 0, 1, 1);
   EXPECT(&w, grads[1], 0, 1, 0, 0);
-  graph_gradients(g, g_reduce_sum(g, g_binary(g, OP_MAX, g_real(g, 0), x), 1), wrt, 1, grads); // relu
+  graph_gradients(g, g_reduce_sum(g, g_binary(g, OP_MAX, g_real(g, 0), x), 1), wrt, 1, grads, NULL); // relu
   EXPECT(&w, grads[0], 0, 1, 1, 1);
-  graph_gradients(g, g_reduce_sum(g, y, 1), wrt, 2, grads);
+  graph_gradients(g, g_reduce_sum(g, y, 1), wrt, 2, grads, NULL);
   assert_null(grads[0]);
   world_close(&w);
 }
@@ -229,7 +229,7 @@ static void table_gradients_are_sparse(void **state) {
   node *table = world_param(&w, -1, 1, sized(&w, 2, 6, 2, 0));
   node *checked = g_check_ids(g, world_ints(&w, sized(&w, 1, 5, 0, 0), ids), NULL, 6, 0);
   node *loss = g_reduce_sum(g, g_gather(g, table, checked, NULL), 3), *grad;
-  graph_gradients(g, loss, &table, 1, &grad);
+  graph_gradients(g, loss, &table, 1, &grad, NULL);
   assert_int_equal(grad->op, OP_SCATTER);
   EXPECT(&w, grad->in[1], 1, 4);
   EXPECT(&w, grad->in[0], 2, 2, 3, 3);

@@ -270,13 +270,65 @@ static void weights_are_inputs_when_asked_for(void **state) {
   small_model_end(&s);
 }
 
+static void layers_to_compute_again(void **state) {
+  (void)state;
+  const char *one = "Dense(1, name = \"last\")";
+  refused(one, "loss = mse, recompute = [lats]", "has no layer or block 'lats'; did you mean 'last'?");
+  refused(one, "loss = mse, recompute = [encoder]", "`nlmc shapes` shows the names");
+  refused(one, "loss = mse, recompute = last", "write recompute = [last]");
+  refused(one, "loss = mse, recompute = ful",
+          "must be `full` or a list of layers and blocks, found a name 'ful'");
+  refused(one, "loss = mse, recompute = true", "must be `full` or a list of layers and blocks, found true");
+  refused(one, "loss = mse, recompute = []", "recompute names no layer");
+  refused(one, "loss = mse, recompute = [3]", "takes names of layers and blocks, found an integer");
+  refused(one, "loss = mse, recompute = [x]", "'x' computes nothing in a training step");
+  small_model s;
+  begin_dense(&s, one);
+  train_config *c = small_train(&s, "loss = mse, recompute = [last, \"last\"]");
+  assert_non_null(c);
+  assert_int_equal(c->recompute.n, 1);
+  assert_string_equal(c->recompute.names[0], "last");
+  assert_false(c->recompute.full);
+  train_config_free(c);
+  small_model_end(&s);
+  begin_dense(&s, one);
+  c = small_train(&s, "loss = mse, recompute = full");
+  assert_non_null(c);
+  assert_int_equal(c->recompute.n, 1);
+  assert_true(c->recompute.full);
+  train_config_free(c);
+  small_model_end(&s);
+}
+
+// A block stands for its layers, the outermost name counts, and a node of two layers is of none.
+static void groups_are_the_outermost(void **state) {
+  (void)state;
+  const char *names[] = {"encoder", "encoder_1/dense", "lstm"};
+  recompute r = {.names = names, .n = 3};
+  const char *of[] = {"encoder/attention/dense"}, *both[] = {"encoder/dense", "lstm"};
+  node n = {.labels = of, .n_labels = 1};
+  assert_int_equal(recompute_group(&r, &n), 1);
+  of[0] = "encoder_1/dense";
+  assert_int_equal(recompute_group(&r, &n), 2);
+  of[0] = "encoder_1/dense_1";
+  assert_int_equal(recompute_group(&r, &n), 0);
+  of[0] = "encoder_2";
+  assert_int_equal(recompute_group(&r, &n), 0);
+  n = (node){.labels = both, .n_labels = 2};
+  assert_int_equal(recompute_group(&r, &n), 0);
+  both[1] = "encoder";
+  assert_int_equal(recompute_group(&r, &n), 1);
+  assert_int_equal(recompute_group(NULL, &n), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(defaults_are_keras),     cmocka_unit_test(all_settings_are_read),
-      cmocka_unit_test(unknown_names_are_told), cmocka_unit_test(a_loss_is_needed_and_proposed),
-      cmocka_unit_test(names_are_keras),        cmocka_unit_test(lists_go_by_position),
-      cmocka_unit_test(losses_must_fit),        cmocka_unit_test(targets_follow_losses),
-      cmocka_unit_test(weights_of_classes),     cmocka_unit_test(weights_are_inputs_when_asked_for),
+      cmocka_unit_test(defaults_are_keras),      cmocka_unit_test(all_settings_are_read),
+      cmocka_unit_test(unknown_names_are_told),  cmocka_unit_test(a_loss_is_needed_and_proposed),
+      cmocka_unit_test(names_are_keras),         cmocka_unit_test(lists_go_by_position),
+      cmocka_unit_test(losses_must_fit),         cmocka_unit_test(targets_follow_losses),
+      cmocka_unit_test(weights_of_classes),      cmocka_unit_test(weights_are_inputs_when_asked_for),
+      cmocka_unit_test(layers_to_compute_again), cmocka_unit_test(groups_are_the_outermost),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
