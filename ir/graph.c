@@ -321,7 +321,8 @@ static _Noreturn void bad_operands(const node *draft, const char *reason) {
   ICE("%s: %s; operands %s", op_name(draft->op), reason, strbuf_text(&text));
 }
 
-// Leaves have nothing to repeat; a PART and a RESHAPE are the memory of their operand, which tells them apart.
+// Leaves have nothing to repeat; a PART and a RESHAPE are the memory of their operand, which tells them
+// apart.
 static bool may_repeat(const node *draft) {
   return ops[draft->op].family != FAMILY_LEAF && draft->op != OP_PART && draft->op != OP_RESHAPE;
 }
