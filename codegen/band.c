@@ -1,11 +1,13 @@
 // Bands: what a few rows of private buffers hold stays in the second-level cache between the stages.
 #include "codegen/band.h"
 #include "codegen/matmul_stage.h"
+#include "codegen/windows.h"
 #include "support/diag.h"
 
 // Rows at a time: as many as TILE_BYTES of private buffers hold, but no fewer than LEAST_ROWS, so that
-// products are worth their packing.
-enum { BAND_BLOCKS = 16, TILE_BYTES = 1 << 18, LEAST_ROWS = 16, PRODUCT_SHARE = 8 };
+// products are worth their packing. Convolutions pack their weights once: what they make and the next stage
+// reads may stay in the first-level cache.
+enum { BAND_BLOCKS = 16, TILE_BYTES = 1 << 18, WINDOWS_BYTES = 1 << 14, LEAST_ROWS = 16, PRODUCT_SHARE = 8 };
 
 typedef struct band_code {
   program_code *pc;
@@ -15,7 +17,18 @@ typedef struct band_code {
   int n_private;
   const dim *row_bytes; // of all private buffers together
   int slot;             // scratch of all blocks
+  int64_t tile_bytes, least_rows;
+  int packed; // scratch for the packed weights of a convolution, the first stage; -1: there is none
 } band_code;
+
+static bool has_windows(const kernel *k) {
+  return k->body[0].a_windows != NULL;
+}
+
+// Lines of a convolution to one row of the band.
+static int64_t lines_of_row(const kernel *k) {
+  return k->body[0].roots[0]->shape.d[1]->value / k->body[1].roots[0]->shape.d[1]->value;
+}
 
 static void find_private(band_code *c) {
   int most = 0;
@@ -39,13 +52,18 @@ static const dim *bytes_of_row(const band_code *c, const buffer *b) {
 
 static const dim *block_bytes(const band_code *c) {
   dim_table *t = c->pc->dims;
-  return dim_add(t, dim_const(t, TILE_BYTES), dim_mul(t, c->row_bytes, dim_const(t, LEAST_ROWS)));
+  return dim_add(t, dim_const(t, c->tile_bytes), dim_mul(t, c->row_bytes, dim_const(t, c->least_rows)));
 }
 
 static band_code plan(program_code *pc, const kernel *k) {
-  band_code c = {.pc = pc, .k = k};
+  band_code c = {.pc = pc, .k = k, .tile_bytes = TILE_BYTES, .least_rows = LEAST_ROWS, .packed = -1};
   dim_table *t = pc->dims;
   const stage *first = &k->body[0];
+  if (has_windows(k)) {
+    c.tile_bytes = WINDOWS_BYTES;
+    c.least_rows = 1;
+    c.packed = windows_packed_slot(pc, first++);
+  }
   const node *of_rows = first->kind == STAGE_MATMUL ? first->matmul : first->roots[0];
   c.rows = extent_product(pc, &of_rows->shape, 0, k->axes);
   c.row_bytes = dim_const(t, 0);
@@ -85,6 +103,12 @@ static LLVMValueRef emit_tile(const band_code *c) {
   LLVMValueRef begin = parameter(e, 2, "begin"), end = parameter(e, 3, "end");
   for (int j = 0; j < c->k->n_body; j++) {
     const stage *st = &c->k->body[j];
+    if (st->a_windows) {
+      int64_t lines = lines_of_row(c->k);
+      LLVMValueRef each = const_i64(e, lines);
+      emit_windows_lines(&r, st, c->packed, emit_imul(e, begin, each), emit_imul(e, end, each), lines);
+      continue;
+    }
     r.roots = st->roots; // decides what is flat
     r.n_roots = st->n_roots;
     LLVMValueRef each = dim_value(&r, stage_band_rows(c->pc, &r, st, c->k->axes));
@@ -122,8 +146,8 @@ static LLVMValueRef emit_block(band_code *c, LLVMValueRef tile) {
   work_split split = split_of(c, &r);
   split_range(&r, &split, block, &begin, &end);
   LLVMValueRef row_bytes = emit_imax(e, dim_value(&r, c->row_bytes), const_i64(e, 1));
-  LLVMValueRef fit = LLVMBuildSDiv(e->builder, const_i64(e, TILE_BYTES), row_bytes, "");
-  LLVMValueRef tile_rows = emit_imax(e, fit, const_i64(e, LEAST_ROWS));
+  LLVMValueRef fit = LLVMBuildSDiv(e->builder, const_i64(e, c->tile_bytes), row_bytes, "");
+  LLVMValueRef tile_rows = emit_imax(e, fit, const_i64(e, c->least_rows));
   LLVMValueRef offset = emit_imul(e, block, dim_value(&r, block_bytes(c)));
   LLVMValueRef scratch = emit_at(e, e->i8, scratch_address(&r, c->slot), offset);
   LLVMValueRef area = emit_stack(e, e->ptr, (uint64_t)c->n_private, 8, "band");
@@ -140,8 +164,11 @@ static LLVMValueRef emit_block(band_code *c, LLVMValueRef tile) {
 LLVMValueRef emit_band_kernel(program_code *pc, const kernel *k) {
   band_code c = plan(pc, k);
   LLVMValueRef block = emit_block(&c, emit_tile(&c));
+  LLVMValueRef pack = has_windows(k) ? emit_windows_packing(pc, &k->body[0], c.packed) : NULL;
   routine whole;
   LLVMValueRef made = routine_begin_kernel(&whole, pc);
+  if (pack)
+    run_windows_packing(&whole, &k->body[0], pack);
   work_split split = split_of(&c, &whole);
   run_blocks(&whole, block, split.blocks);
   routine_end_kernel(&whole, NULL);

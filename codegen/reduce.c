@@ -163,6 +163,30 @@ void tile_set_columns(routine *r, const tile *t, unsigned vector, place *p) {
   }
 }
 
+// Rows that an index picks out of a table lie anywhere: those of later turns are asked for in time.
+static void fetch_ahead(routine *r, const tile *t, LLVMValueRef row, LLVMValueRef end) {
+  enum { ROWS_AHEAD = 8, KEEP = 3 };
+  emitter *e = r->e;
+  const node *x = t->x;
+  if (x->op != OP_GATHER || t->axis < 1 || x->shape.rank != 2 || x->in[1]->shape.rank != 1 ||
+      !has_memory(r, x->in[0]) || is_computed_here(r, x->in[0]))
+    return;
+  size_t mark = memo_mark(r);
+  LLVMValueRef later = emit_iadd(e, row, const_i64(e, ROWS_AHEAD)), last = emit_isub(e, end, const_i64(e, 1));
+  place p = t->at;
+  p.lanes = 1;
+  t->set(r, emit_imin(e, later, last), &p, t->data);
+  LLVMValueRef id = emit_int_cast(e, value_at(r, x->in[1], &p), e->i64);
+  memory table = memory_of(r, x->in[0]);
+  LLVMValueRef start = emit_iadd(e, emit_imul(e, id, dim_value(r, x->shape.d[1])), t->first);
+  for (unsigned k = 0; k < t->vectors; k++) {
+    LLVMValueRef at = emit_at(e, table.element, table.base, emit_iadd(e, start, const_i64(e, k * t->lanes)));
+    emit_intrinsic(e, "llvm.prefetch", &e->ptr, 1,
+                   (LLVMValueRef[]){at, const_i32(e, 0), const_i32(e, KEEP), const_i32(e, 1)}, 4);
+  }
+  memo_release(r, mark);
+}
+
 void tile_sum(routine *r, tile *t, LLVMValueRef begin, LLVMValueRef end) {
   emitter *e = r->e;
   LLVMTypeRef type = vector_of(element_type(e, t->root->type), t->lanes);
@@ -174,7 +198,8 @@ void tile_sum(routine *r, tile *t, LLVMValueRef begin, LLVMValueRef end) {
   place p = t->at;
   p.lanes = 1;
   t->set(r, l.index, &p, t->data);
-  LLVMValueRef next[TILE_VECTORS];
+  fetch_ahead(r, t, l.index, end);
+  LLVMValueRef next[WIDE_TILE_VECTORS];
   for (unsigned k = 0; k < t->vectors; k++) {
     tile_set_columns(r, t, k, &p);
     r->mask = t->mask[k];
@@ -370,8 +395,10 @@ void emit_segment_rows(routine *r, node *root, LLVMValueRef begin, LLVMValueRef 
   if (axis > 0) {
     t.lanes = lanes_for(r, x->shape.d[axis]);
     if (dim_is_const(x->shape.d[axis], &columns)) {
-      int64_t vectors = (columns + t.lanes - 1) / t.lanes;
-      t.vectors = vectors > TILE_VECTORS ? TILE_VECTORS : (unsigned)vectors;
+      int64_t vectors = (columns + t.lanes - 1) / t.lanes, most = r->e->target->vector_registers / 2;
+      most = most < WIDE_TILE_VECTORS ? most : WIDE_TILE_VECTORS;
+      int64_t tiles = (vectors + most - 1) / most;
+      t.vectors = (unsigned)((vectors + tiles - 1) / tiles);
     }
   }
   loop groups;

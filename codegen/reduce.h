@@ -3,7 +3,8 @@
 // Parts of reductions, shared by reduce.c and reduce_split.c.
 #include "codegen/loops.h"
 
-enum { TILE_VECTORS = 4 };
+// Vectors of columns side by side. Of segments, whose rows may lie anywhere, as many as registers hold.
+enum { TILE_VECTORS = 4, WIDE_TILE_VECTORS = 16 };
 
 // `root` (REDUCE_* or SEGMENT_*) decides between sum and maximum.
 LLVMValueRef reduction_identity(const node *root, LLVMTypeRef type);
@@ -31,9 +32,9 @@ typedef struct tile {
   place at; // axes that stay
   int axis; // of the columns; -1: a single scalar column
   unsigned lanes, vectors;
-  LLVMValueRef first, columns;     // first column of the tile, number of all columns
-  LLVMValueRef mask[TILE_VECTORS]; // NULL: all lanes
-  LLVMValueRef sum[TILE_VECTORS];  // result
+  LLVMValueRef first, columns;          // first column of the tile, number of all columns
+  LLVMValueRef mask[WIDE_TILE_VECTORS]; // NULL: all lanes
+  LLVMValueRef sum[WIDE_TILE_VECTORS];  // result
   set_row *set;
   const void *data;
 } tile;

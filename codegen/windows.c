@@ -60,7 +60,8 @@ static int64_t divide_evenly(int64_t extent, int64_t most, int64_t *parts, int64
   return part;
 }
 
-static tiling tiling_of(const windows_code *c, unsigned most_rows) {
+// Whole lines go together into a tile where a line is short; `together`: their number divides this one.
+static tiling tiling_of(const windows_code *c, unsigned most_rows, int64_t together) {
   dim_table *d = c->pc->dims;
   int64_t across, down, parts, most = most_rows;
   tiling t = {.per_line = most, .lines = 1, .down = c->y.out};
@@ -74,6 +75,12 @@ static tiling tiling_of(const windows_code *c, unsigned most_rows) {
   if (parts == 1 && 2 * across <= most && dim_is_const(c->width, NULL) && dim_is_const(c->y.out, &down) &&
       down > 0) {
     t.lines = divide_evenly(down, most / across, &parts, &t.rest_lines);
+    if (together) {
+      for (t.lines = most / across; together % t.lines; t.lines--)
+        continue;
+      parts = down / t.lines;
+      t.rest_lines = 0;
+    }
     t.down = dim_const(d, parts);
   }
   return t;
@@ -106,7 +113,7 @@ static void finish_rows(windows_body *b, LLVMValueRef row, int64_t rows) {
                                         [EPILOGUE_ROW] = zero,
                                         [EPILOGUE_COLUMN] = zero,
                                         [EPILOGUE_BATCH] = b->group,
-                                        [EPILOGUE_AREA] = LLVMConstNull(e->ptr),
+                                        [EPILOGUE_AREA] = b->r->band ? b->r->band : LLVMConstNull(e->ptr),
                                         [EPILOGUE_TM_ROW] = zero,
                                         [EPILOGUE_COUNT] = zero};
   LLVMValueRef arguments[FINISH_ARGUMENTS + EPILOGUE_EXTRA] = {
@@ -353,25 +360,59 @@ static LLVMValueRef emit_tiles(windows_body *b, int slot) {
   return function;
 }
 
+int windows_packed_slot(program_code *pc, const stage *st) {
+  windows_code c = windows_code_of(pc, st);
+  dim_table *d = pc->dims;
+  int64_t bytes = panels_of(&c, pc->e) * panel_width(pc->e) * c.k * (int64_t)pc->e->real_bytes;
+  return scratch_add_of_weights(pc, dim_mul(d, c.groups, dim_const(d, bytes)));
+}
+
+LLVMValueRef emit_windows_packing(program_code *pc, const stage *st, int slot) {
+  windows_code c = windows_code_of(pc, st);
+  return emit_packing(&c, slot);
+}
+
+void run_windows_packing(routine *whole, const stage *st, LLVMValueRef pack) {
+  windows_code c = windows_code_of(whole->pc, st);
+  branch unless_kept;
+  unless_kept_begin(whole, &unless_kept);
+  run_blocks(whole, pack, split_packing(whole, &c).blocks);
+  unless_kept_end(whole, &unless_kept);
+}
+
+void emit_windows_lines(routine *r, const stage *st, int slot, LLVMValueRef begin, LLVMValueRef end,
+                        int64_t together) {
+  program_code *pc = r->pc;
+  emitter *e = r->e;
+  windows_code c = windows_code_of(pc, st);
+  windows_body b = {.c = &c,
+                    .r = r,
+                    .t = tiling_of(&c, windows_most_rows(e, PANEL_VECTORS), together),
+                    .group = const_i64(e, 0)};
+  INVARIANT(extent_is_one(c.groups) && !b.t.open && !b.t.rest_lines);
+  if (stage_has_epilogue(st))
+    epilogue_begin(&b.ep, pc, st, NULL, &b.spec);
+  LLVMValueRef across = extent(&b, b.t.across), lines = const_i64(e, b.t.lines);
+  b.x = memory_of(r, c.x).base;
+  tiles_of_group(&b, scratch_address(r, slot),
+                 emit_imul(e, LLVMBuildUDiv(e->builder, begin, lines, ""), across),
+                 emit_imul(e, LLVMBuildUDiv(e->builder, end, lines, ""), across));
+  epilogue_end(&b.ep);
+}
+
 LLVMValueRef emit_windows_kernel(program_code *pc, const stage *st) {
   if (st->matmul->i[0])
     return emit_windows_gradient(pc, st);
   windows_code c = windows_code_of(pc, st);
-  emitter *e = pc->e;
-  windows_body b = {.c = &c, .t = tiling_of(&c, windows_most_rows(e, PANEL_VECTORS))};
+  windows_body b = {.c = &c, .t = tiling_of(&c, windows_most_rows(pc->e, PANEL_VECTORS), 0)};
   if (stage_has_epilogue(st))
     epilogue_begin(&b.ep, pc, st, NULL, &b.spec);
-  dim_table *d = pc->dims;
-  int64_t bytes = panels_of(&c, e) * panel_width(e) * c.k * (int64_t)e->real_bytes;
-  int slot = scratch_add_of_weights(pc, dim_mul(d, c.groups, dim_const(d, bytes)));
+  int slot = windows_packed_slot(pc, st);
   LLVMValueRef pack = emit_packing(&c, slot), tiles = emit_tiles(&b, slot);
   epilogue_end(&b.ep);
   routine whole;
-  branch unless_kept;
   LLVMValueRef made = routine_begin_kernel(&whole, pc);
-  unless_kept_begin(&whole, &unless_kept);
-  run_blocks(&whole, pack, split_packing(&whole, &c).blocks);
-  unless_kept_end(&whole, &unless_kept);
+  run_windows_packing(&whole, st, pack);
   run_blocks(&whole, tiles, split_tiles(&whole, &b).blocks);
   copy_matmul_result(&whole, st);
   routine_end_kernel(&whole, NULL);

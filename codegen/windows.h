@@ -40,6 +40,16 @@ enum { WINDOWS_A, WINDOWS_LINE, WINDOWS_B, WINDOWS_C, WINDOWS_LDC, WINDOWS_COLUM
 // created at first use.
 LLVMValueRef windows_tile_function(emitter *e, const windows_code *c, const windows_tile *tile);
 
+// ---- in a band
+// Scratch for the packed matrix; the function that packs it, and running that, which comes before all rows.
+int windows_packed_slot(program_code *pc, const stage *st);
+LLVMValueRef emit_windows_packing(program_code *pc, const stage *st, int slot);
+void run_windows_packing(routine *whole, const stage *st, LLVMValueRef pack);
+// Lines begin .. end - 1 of windows, numbered through all images: multiples of `together`. OH and OW are
+// known, there is one group.
+void emit_windows_lines(routine *r, const stage *st, int slot, LLVMValueRef begin, LLVMValueRef end,
+                        int64_t together);
+
 // ---- kernels
 LLVMValueRef emit_windows_kernel(program_code *pc, const stage *st);
 // The product with the windows transposed, windows' [K, rows] b [rows, N]: a kernel's gradient.

@@ -3,6 +3,7 @@
 // KERNEL_BAND, which takes a few rows at a time through all of them. What only they read is private to those
 // rows: scores [B, heads, T, T] never exist as a whole.
 #include "passes/fusion.h"
+#include "passes/reads.h"
 #include <string.h>
 
 enum { MOST_STAGES = 16, MOST_MOVED = 4 };
@@ -25,7 +26,8 @@ typedef struct bands {
 typedef struct band {
   int first, last, axes;
   int members[MOST_STAGES], n_members;
-  int blamed; // a member whose result a later kernel reads at other rows; -1: none
+  int64_t lines; // of a first member, a convolution, to one row of the band; else 1
+  int blamed;    // a member whose result a later kernel reads at other rows; -1: none
 } band;
 
 // ---- the form of a stage
@@ -183,7 +185,7 @@ static void join(band *d, int number) {
 
 static band grow(bands *b, int first) {
   const kernel *all = b->s->kernels.data;
-  band d = {.first = first, .axes = most_axes(b, &all[first]), .blamed = -1};
+  band d = {.first = first, .axes = most_axes(b, &all[first]), .blamed = -1, .lines = 1};
   join(&d, first);
   const shape *rows = d.axes ? domain_of(&all[first].stage) : NULL;
   if (!rows || all_ones(rows, 0, d.axes))
@@ -237,6 +239,74 @@ static bool pays(const bands *b, const band *d) {
   return d->n_members > 1 && joins && keeps;
 }
 
+// ---- a convolution and the pooling behind it
+
+// The reads of a convolution's lines r * lines + 0, 1, .. lines - 1 by row r of what a pooling makes.
+typedef struct pooling {
+  bands *b;
+  const buffer *convolved;
+  int64_t lines;
+  read_walk walk;
+  bool read;
+} pooling;
+
+static void note_buffer(void *context, node *n) {
+  pooling *p = context;
+  p->read = p->read || schedule_buffer(p->b->s, n) == p->convolved;
+}
+
+// Anywhere in what evaluating n reads.
+static bool reads_convolved(pooling *p, node *n) {
+  p->read = false;
+  note_buffer(p, n);
+  if (!schedule_buffer(p->b->s, n))
+    walk_reads(&p->walk, n, note_buffer, p);
+  return p->read;
+}
+
+static bool reads_own_lines(pooling *p, node *n, bool sliced) {
+  bands *b = p->b;
+  const buffer *held = schedule_buffer(b->s, n);
+  if (held)
+    return held != p->convolved || (n == held->value && (sliced || p->lines == 1));
+  if (b->seen[n->id][sliced] == b->walks)
+    return true;
+  b->seen[n->id][sliced] = b->walks;
+  bool of_lines = n->op == OP_SLICE && n->i[0] == 1;
+  bool moves = !op_is_elementwise(n->op) && (n->op != OP_SLICE || n->i[0] == 0 || (of_lines && sliced));
+  if (of_lines && (n->i[1] >= p->lines || n->i[2] != p->lines))
+    moves = true;
+  for (int k = 0; k < n->n_in; k++)
+    if (moves ? reads_convolved(p, n->in[k]) : !reads_own_lines(p, n->in[k], sliced || of_lines))
+      return false;
+  return true;
+}
+
+static bool is_product_of_windows(const bands *b, const kernel *k) {
+  const stage *st = &k->stage;
+  return k->kind == KERNEL_STAGE && st->kind == STAGE_MATMUL && st->a_windows && !st->matmul->i[0] &&
+         st->matmul->shape.rank == 2 && st->roots[0]->shape.rank == 4 && !has_other_memory(b, st->roots[0]);
+}
+
+// Kernel `first` and the next one.
+static bool is_pooled(bands *b, int first, band *d) {
+  const kernel *k = &b->s->kernels.data[first];
+  int64_t from, to;
+  if (first + 1 >= (int)b->s->kernels.len || !is_product_of_windows(b, k) || k[1].kind != KERNEL_STAGE ||
+      k[1].stage.kind != STAGE_MAP || k[1].stage.n_roots != 1)
+    return false;
+  const shape *lines = &k->stage.roots[0]->shape, *rows = &k[1].stage.roots[0]->shape;
+  if (rows->rank != 4 || rows->d[0] != lines->d[0] || !dim_is_const(lines->d[1], &from) ||
+      !dim_is_const(rows->d[1], &to) || to < 1 || from % to || !dim_is_const(lines->d[2], NULL))
+    return false;
+  pooling p = {b, schedule_buffer(b->s, k->stage.roots[0]), from / to, read_walk_new(b->s, b->mem), false};
+  *d = (band){.first = first, .last = first, .axes = 2, .blamed = -1, .lines = from / to};
+  join(d, first);
+  join(d, first + 1);
+  b->walks++;
+  return is_private(b, d, p.convolved) && reads_own_lines(&p, k[1].stage.roots[0], false);
+}
+
 // ---- making
 
 static const char *band_name(const bands *b, const char *first) {
@@ -263,6 +333,8 @@ static const dim *make_private(bands *b, const band *d) {
       saved =
           dim_add(t, saved, dim_mul(t, held->elements, dim_const(t, 8))); // written, and read at least once
       held->elements = shape_elements(t, &row);
+      if (st->a_windows)
+        held->elements = dim_mul(t, held->elements, dim_const(t, d->lines));
       held->place = PLACE_BAND;
       held->slot = count++;
     }
@@ -343,8 +415,12 @@ static void run(compilation *c) {
   int n = (int)s->kernels.len;
   kernel_list l = {.made = ARENA_ARRAY(b.mem, kernel, n + 1), .place = ARENA_ARRAY(b.mem, int, n + 1)};
   for (int k = 0; k < n; k++) {
-    band d = best_from(&b, k);
-    bool made = pays(&b, &d);
+    band d;
+    bool made = is_pooled(&b, k, &d);
+    if (!made) {
+      d = best_from(&b, k);
+      made = pays(&b, &d);
+    }
     for (int j = k; made && j <= d.last; j++)
       if (!is_member(&d, j))
         keep(&l, s, j);
