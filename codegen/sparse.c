@@ -8,8 +8,10 @@ enum { SCAN_GRAIN = 1 << 16, FACTOR_WORK = 2 };
 
 typedef struct sparse_code {
   windows_code c;
-  const node *root, *g;
-  int slot; // COLLECT: the result, transposed [F, K]; SPREAD: the kernel, transposed
+  const node *root;
+  node *g;            // has memory, or is made where it is read
+  bool single_pixels; // every pixel is an image by itself
+  int slot;           // COLLECT: the result, transposed [F, K]; SPREAD: the kernel, transposed
 } sparse_code;
 
 // One number of g that is not zero.
@@ -22,7 +24,9 @@ typedef struct factor {
 typedef struct sparse_body {
   const sparse_code *s;
   routine *r;
-  LLVMValueRef g, transposed;
+  LLVMValueRef g;     // memory of g; NULL: it has none
+  LLVMValueRef found; // stack: the vector of g that is looked at, where g has no memory
+  LLVMValueRef transposed;
   LLVMValueRef images;      // COLLECT: x, or the table; SPREAD: the result
   LLVMValueRef index;       // COLLECT, of gathered rows: the table's row of each pixel; else NULL
   LLVMValueRef column, end; // columns of g: one vector
@@ -49,11 +53,46 @@ static void each_factor(sparse_body *b, LLVMValueRef row, LLVMValueRef bits, fac
   LLVMValueRef first[2] = {l.carried[0], const_i1(e, true)};
   LLVMValueRef lane = emit_intrinsic(e, "llvm.cttz", &type, 1, first, 2);
   f->column = emit_iadd(e, b->column, LLVMBuildZExt(e->builder, lane, e->i64, ""));
-  f->value = emit_load(e, e->real, emit_at(e, e->real, b->g, emit_iadd(e, row, f->column)), 0, NULL);
+  LLVMValueRef at = b->g ? emit_at(e, e->real, b->g, emit_iadd(e, row, f->column))
+                         : emit_at(e, e->real, b->found, LLVMBuildZExt(e->builder, lane, e->i64, ""));
+  f->value = emit_load(e, e->real, at, 0, NULL);
   b->add(b, f);
   LLVMValueRef less = LLVMBuildSub(e->builder, l.carried[0], LLVMConstInt(type, 1, 0), "");
   LLVMValueRef next = LLVMBuildAnd(e->builder, l.carried[0], less, "");
   loop_end(e, &l, &next);
+}
+
+// A vector of g that has no memory, of row `row` of all its rows.
+static LLVMValueRef made_vector(sparse_body *b, const factor *f, LLVMValueRef row, LLVMValueRef mask) {
+  routine *r = b->r;
+  node *g = b->s->g;
+  int last = g->shape.rank - 1;
+  size_t mark = memo_mark(r);
+  place p = {.lanes = 1};
+  if (b->s->single_pixels) {
+    place_rows(r, &g->shape, (1u << last) - 1, row, &p);
+  } else {
+    p.at[0] = component_of(f->image, 0);
+    p.at[last - 1] = component_of(f->x, 0);
+    if (last > 2)
+      p.at[1] = component_of(f->y, 0);
+  }
+  p.lanes = r->e->lanes;
+  p.at[last] = component_of(b->column, 1);
+  r->mask = mask;
+  LLVMValueRef v = emit_like(r->e, value_at(r, g, &p), r->e->vector);
+  r->mask = NULL;
+  memo_release(r, mark);
+  return v;
+}
+
+static LLVMValueRef vector_of_row(sparse_body *b, const factor *f, LLVMValueRef row, LLVMValueRef mask) {
+  emitter *e = b->r->e;
+  if (!b->g)
+    return made_vector(b, f, row, mask);
+  LLVMValueRef first = emit_imul(e, row, const_i64(e, b->s->c.n));
+  LLVMValueRef at = emit_at(e, e->real, b->g, emit_iadd(e, first, b->column));
+  return emit_masked_load(e, e->vector, at, mask, NULL);
 }
 
 // One vector of columns of the row of a window.
@@ -62,15 +101,17 @@ static void scan_row(sparse_body *b, factor *f) {
   const windows_code *c = &b->s->c;
   LLVMValueRef line = emit_iadd(e, emit_imul(e, f->image, extent(b, c->y.out)), f->y);
   LLVMValueRef row = emit_iadd(e, emit_imul(e, line, extent(b, c->along.out)), f->x);
-  row = emit_imul(e, row, const_i64(e, c->n));
   LLVMValueRef mask = c->n % e->lanes ? emit_tail_mask(e, b->column, b->end, e->lanes) : NULL;
-  LLVMValueRef at = emit_at(e, e->real, b->g, emit_iadd(e, row, b->column));
-  LLVMValueRef v = emit_masked_load(e, e->vector, at, mask, NULL);
+  LLVMValueRef v = vector_of_row(b, f, row, mask);
   LLVMValueRef some = emit_compare(e, LLVMRealUNE, v, const_real(e->vector, 0));
+  if (!b->g && mask)
+    some = LLVMBuildAnd(e->builder, some, mask, "");
   LLVMValueRef bits = LLVMBuildBitCast(e->builder, some, LLVMIntTypeInContext(e->context, e->lanes), "");
   branch any;
   if_begin(e, &any, emit_icompare(e, LLVMIntNE, bits, LLVMConstNull(LLVMTypeOf(bits))), "any");
-  each_factor(b, row, bits, f);
+  if (!b->g)
+    emit_store(e, v, b->found, 0, NULL);
+  each_factor(b, emit_imul(e, row, const_i64(e, c->n)), bits, f);
   if_end(e, &any);
 }
 
@@ -237,6 +278,7 @@ static sparse_code plan(program_code *pc, const stage *st) {
     dim_table *d = pc->dims;
     s.c.images = dim_mul(d, s.c.images, dim_mul(d, s.c.height, s.c.width));
     s.c.height = s.c.width = s.c.y.out = s.c.along.out = dim_const(d, 1);
+    s.single_pixels = true;
   }
   s.slot = scratch_add(pc, dim_const(pc->dims, s.c.k * s.c.n * (int64_t)pc->e->real_bytes));
   return s;
@@ -250,7 +292,11 @@ static LLVMValueRef emit_body(const sparse_code *s) {
   bool collect = is_collect(s);
   work_split split = collect ? split_chunks(&r, s) : split_images(&r, s);
   split_range(&r, &split, block, &begin, &end);
-  sparse_body b = {.s = s, .r = &r, .g = memory_of(&r, s->g).base, .add = add_runs};
+  sparse_body b = {.s = s, .r = &r, .add = add_runs};
+  if (has_memory(&r, s->g))
+    b.g = memory_of(&r, s->g).base;
+  else
+    b.found = emit_stack(e, e->vector, 1, 64, "found");
   b.transposed = scratch_address(&r, s->slot);
   if (collect)
     collect_operand(&b);

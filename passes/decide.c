@@ -180,6 +180,24 @@ static void require_sparse_rows(fusion *f, node *x) {
   require(f, gather->in[1]);
 }
 
+// The gradient of a maximum is made anew wherever it is read: that takes less than to write and to read it.
+static bool made_where_read(const fusion *f, const node *n) {
+  if (!f->fuse || !fusion_picks_maximum(n))
+    return false;
+  for (int k = 0; k < f->n_users[n->id]; k++) {
+    const node *user = f->users[n->id][k];
+    bool scans = (user->op == OP_SPREAD && user->in[0] == n) || (user->op == OP_COLLECT && user->in[1] == n);
+    if (!scans && user->op != OP_REDUCE_SUM)
+      return false;
+  }
+  return true;
+}
+
+static void require_rows_of(fusion *f, node *n) {
+  if (!made_where_read(f, n))
+    require(f, n);
+}
+
 static void require_operands(fusion *f, node *n) {
   switch (n->op) {
   case OP_MATMUL:
@@ -200,10 +218,10 @@ static void require_operands(fusion *f, node *n) {
     break;
   case OP_COLLECT:
     require_sparse_rows(f, n->in[0]);
-    require(f, n->in[1]);
+    require_rows_of(f, n->in[1]);
     break;
   case OP_SPREAD:
-    require(f, n->in[0]);
+    require_rows_of(f, n->in[0]);
     require(f, n->in[1]);
     break;
   case OP_UNIQUE:
@@ -313,6 +331,8 @@ static bool worth_memory(const fusion *f, const node *n, bool fuse) {
     return false;
   if (f->cost[n->id] > MOST_INLINE)
     return true;
+  if (made_where_read(f, n) || fusion_asks_for_maximum(n))
+    return false;
   if (f->n_users[n->id] > 1)
     return true;
   for (int k = 0; k < f->n_users[n->id]; k++)

@@ -42,6 +42,11 @@ bool fusion_reads_windows(const fusion *f, const node *matmul);
 bool fusion_is_leaf(const node *n); // INPUT, PARAM, scan parameters: have memory of their own
 bool fusion_has_memory(const fusion *f, const node *n);
 
+// Whether n is a number of few operations wherever its operand is the maximum of its rows, and zero
+// elsewhere.
+bool fusion_picks_maximum(const node *n);
+bool fusion_asks_for_maximum(const node *n); // whether n tells where its operand is the maximum of its rows
+
 // Calls visit for every node with memory, and every CHECK_IDS, that evaluating `n` inline reads (n itself is
 // evaluated, not visited), telling whether the read is at the very index that is evaluated: once, or once
 // with either.

@@ -6,9 +6,9 @@
 //   sums over equal ids of shifted columns of g, times a matrix (a convolution of embedded words): to such
 //   sums of a SPREAD's rows, and to a COLLECT of the gathered rows
 // Sums are taken in another order: not the bits stay, but the values.
-#include "passes/pass.h"
+#include "passes/fusion.h"
 
-enum { FEW_ROWS = 16, MOST_DEPTH = 12, MOST_AXES = 2 };
+enum { FEW_ROWS = 16, MOST_DEPTH = 12, MOST_AXES = 2, MOST_CHOICES = 3 };
 
 // ---- mostly zeros
 
@@ -39,9 +39,24 @@ static bool is_maximum_of(const node *all, const node *x) {
   return (all->op == OP_REDUCE_MAX || all->op == OP_SEGMENT_MAX) && all->in[0] == x && has_many_rows(all);
 }
 
-static bool asks_for_maximum(const node *condition) {
+bool fusion_asks_for_maximum(const node *condition) {
   return condition->op == OP_EQ && (is_maximum_of(condition->in[1], condition->in[0]) ||
                                     is_maximum_of(condition->in[0], condition->in[1]));
+}
+
+static bool is_comparison(const node *n) {
+  return n->op == OP_EQ || n->op == OP_LT || n->op == OP_LE;
+}
+
+bool fusion_picks_maximum(const node *n) {
+  for (int depth = 0; depth < MOST_CHOICES && n->op == OP_SELECT; depth++) {
+    if (is_zero(n->in[2]) && fusion_asks_for_maximum(n->in[0]) && n->in[1]->op == OP_BROADCAST)
+      return true;
+    if (!is_comparison(n->in[0]) || (!is_zero(n->in[1]) && !is_zero(n->in[2])))
+      return false;
+    n = n->in[is_zero(n->in[1]) ? 2 : 1];
+  }
+  return false;
 }
 
 static bool is_sparse(const node *n, int depth) {
@@ -49,7 +64,7 @@ static bool is_sparse(const node *n, int depth) {
     return false;
   switch (n->op) {
   case OP_SELECT:
-    if (is_zero(n->in[2]) && asks_for_maximum(n->in[0]))
+    if (is_zero(n->in[2]) && fusion_asks_for_maximum(n->in[0]))
       return true;
     return (is_zero(n->in[1]) && is_sparse(n->in[2], depth + 1)) ||
            (is_zero(n->in[2]) && is_sparse(n->in[1], depth + 1));
