@@ -1,5 +1,5 @@
-// nlmc help: commands, layers, optimizers, schedules, losses, metrics, callbacks, passes, all from their
-// tables.
+// nlmc help: commands, layers, settings of train blocks, optimizers, schedules, losses, metrics, callbacks,
+// passes, all from their tables.
 #include "driver/commands.h"
 #include "driver/load.h"
 #include "ir/functions.h"
@@ -176,6 +176,16 @@ static bool help_passes(const char *name) {
   return found;
 }
 
+static bool help_settings(const char *name) {
+  strbuf out = {0};
+  for (const arg_spec *s = train_settings(); s->name; s++)
+    if (!name || !strcmp(name, s->name))
+      strbuf_printf(&out, "%s = %s    (in a train block)\n  %s\n", s->name, s->default_text, s->doc);
+  bool found = out.len > 0;
+  show(&out);
+  return found;
+}
+
 int help_command(const command *c) {
   strbuf out = {0};
   strbuf_printf(&out, "%s\n  %s\n", c->usage, c->doc);
@@ -188,9 +198,10 @@ static int help_all(void) {
   strbuf_puts(&out, "nlmc compiles neural networks for text, written in .nlm files, to native code.\n\n");
   for (size_t k = 0; command_table[k]; k++)
     strbuf_printf(&out, "  %-46s %s\n", command_table[k]->usage, command_table[k]->doc);
-  strbuf_puts(&out,
-              "\nMore: nlmc help COMMAND | LAYER | optimizers | schedules | losses | metrics | callbacks | "
-              "functions |\n  activations | initializers | regularizers | constraints | passes\nLayers:");
+  strbuf_puts(
+      &out,
+      "\nMore: nlmc help COMMAND | LAYER | settings | optimizers | schedules | losses | metrics | "
+      "callbacks |\n  functions | activations | initializers | regularizers | constraints | passes\nLayers:");
   size_t column = 7;
   for (size_t k = 0; layer_table[k]; k++) {
     size_t n = strlen(layer_table[k]->name) + 1;
@@ -220,9 +231,9 @@ static bool help_functions(bool activations) {
 }
 
 // The lists, and whatever they hold by its own name.
-static const char *const list_names[] = {"optimizers",   "schedules",    "losses",     "metrics",
-                                         "callbacks",    "passes",       "functions",  "activations",
-                                         "initializers", "regularizers", "constraints"};
+static const char *const list_names[] = {"optimizers",   "schedules",    "losses",      "metrics",
+                                         "callbacks",    "passes",       "functions",   "activations",
+                                         "initializers", "regularizers", "constraints", "settings"};
 enum { N_LISTS = sizeof list_names / sizeof *list_names };
 
 static bool help_list(size_t list, const char *name) {
@@ -247,8 +258,10 @@ static bool help_list(size_t list, const char *name) {
     return help_entries(initializer_entry, name);
   case 9:
     return help_entries(regularizer_entry, name);
-  default:
+  case 10:
     return help_entries(constraint_entry, name);
+  default:
+    return help_settings(name);
   }
 }
 
@@ -269,6 +282,8 @@ static int unknown_topic(const char *word) {
   add_entries(&names, r->schedules);
   add_entries(&names, r->metrics);
   add_entries(&names, r->callbacks);
+  for (const arg_spec *s = train_settings(); s->name; s++)
+    vec_push(&names, s->name);
   for (size_t k = 0; k < N_LISTS; k++)
     vec_push(&names, list_names[k]);
   for (size_t k = 0; command_table[k]; k++)

@@ -285,26 +285,34 @@ typedef struct ready_items {
   const int *turn_of;
   bool *taken;
   int first_left; // item, of no repetition and not taken
+  int next_turn;  // the earliest of those in `later`
 } ready_items;
 
 static void add_ready(const assembly *a, ready_items *ready, int item) {
   const work_item *w = &a->outer->items.data[item];
   if (a->waits_for[item])
     return;
-  if (w->again && ready->turn_of[w->again] > ready->first_left)
+  int turn = w->again ? ready->turn_of[w->again] : 0;
+  if (turn > ready->first_left) {
     heap_push(&ready->later, item);
+    ready->next_turn = turn < ready->next_turn ? turn : ready->next_turn;
+    return;
+  }
+  if (w->kind == KERNEL_SCAN)
+    heap_push(&ready->scans, item);
   else
-    heap_push(w->kind == KERNEL_SCAN ? &ready->scans : sums_up(a, w) ? &ready->sums : &ready->others, item);
+    heap_push(sums_up(a, w) ? &ready->sums : &ready->others, item);
 }
 
 static void note_taken(const assembly *a, ready_items *ready, int item) {
-  int before = ready->first_left, n = (int)a->outer->items.len;
+  int n = (int)a->outer->items.len;
   ready->taken[item] = true;
   while (ready->first_left < n &&
          (ready->taken[ready->first_left] || a->outer->items.data[ready->first_left].again))
     ready->first_left++;
-  if (ready->first_left == before)
+  if (ready->first_left < ready->next_turn)
     return;
+  ready->next_turn = n;
   item_heap later = ready->later;
   ready->later = (item_heap){0};
   for (size_t k = 0; k < later.items.len; k++)
@@ -345,7 +353,8 @@ static const int *turns_of(const assembly *a) {
 // ones (the two directions of a bidirectional layer) meet and share a parallel region.
 static void order_items(assembly *a) {
   size_t n = a->outer->items.len, taken = 0;
-  ready_items ready = {.turn_of = turns_of(a), .taken = ARENA_ARRAY(a->f->mem, bool, n + 1)};
+  ready_items ready = {
+      .turn_of = turns_of(a), .taken = ARENA_ARRAY(a->f->mem, bool, n + 1), .next_turn = (int)n};
   for (size_t k = 0; k < n; k++)
     add_ready(a, &ready, (int)k);
   for (; ready.sums.items.len || ready.others.items.len || ready.scans.items.len; taken++) {

@@ -24,13 +24,13 @@ for command in build shapes emit check fmt help; do
   expect 0 $command --help
   cmp -s out by_help || fail "nlmc $command --help is nlmc help $command"
 done
-for list in optimizers losses metrics callbacks functions passes activations initializers regularizers constraints; do
+for list in settings optimizers losses metrics callbacks functions passes activations initializers regularizers constraints; do
   expect 0 help $list
   exists out
   is_empty err
 done
 for entry in Adam rmsprop binary_crossentropy BinaryCrossentropy accuracy EarlyStopping mean relu \
-  GlorotUniform l2 MaxNorm; do
+  GlorotUniform l2 MaxNorm epochs recompute; do
   expect 0 help $entry
   says out "$entry"
 done
