@@ -163,13 +163,21 @@ void tile_set_columns(routine *r, const tile *t, unsigned vector, place *p) {
   }
 }
 
+// Larger than what a second-level cache holds for long.
+static bool lies_far(const emitter *e, const node *table) {
+  enum { NEAR_BYTES = 1 << 22 };
+  int64_t rows, columns;
+  return dim_is_const(table->shape.d[0], &rows) && dim_is_const(table->shape.d[1], &columns) &&
+         rows * columns > NEAR_BYTES / (int64_t)e->real_bytes;
+}
+
 // Rows that an index picks out of a table lie anywhere: those of later turns are asked for in time.
 static void fetch_ahead(routine *r, const tile *t, LLVMValueRef row, LLVMValueRef end) {
   enum { ROWS_AHEAD = 8, KEEP = 3 };
   emitter *e = r->e;
   const node *x = t->x;
   if (x->op != OP_GATHER || t->axis < 1 || x->shape.rank != 2 || x->in[1]->shape.rank != 1 ||
-      !has_memory(r, x->in[0]) || is_computed_here(r, x->in[0]))
+      !has_memory(r, x->in[0]) || is_computed_here(r, x->in[0]) || !lies_far(e, x->in[0]))
     return;
   size_t mark = memo_mark(r);
   LLVMValueRef later = emit_iadd(e, row, const_i64(e, ROWS_AHEAD)), last = emit_isub(e, end, const_i64(e, 1));

@@ -1,5 +1,6 @@
 // The packing of a masked batch: valid rows row-major (RM) and time-major, longest example first (TM).
 #include "runtime/kernels/calls.h"
+#include <stdbool.h>
 #include <string.h>
 
 // Positions in `parts`, as the compiler numbers them.
@@ -29,30 +30,70 @@ static int64_t measure(const packing *p, const int32_t *mask, int64_t *longest) 
   return valid;
 }
 
+// `to` NULL: nobody reads it.
+static void count_up(int32_t *to, int32_t first, int64_t n) {
+  for (int64_t t = 0; to && t < n; t++)
+    to[t] = first + (int32_t)t;
+}
+
+static void fill_with(int32_t *to, int32_t value, int64_t n) {
+  for (int64_t t = 0; to && t < n; t++)
+    to[t] = value;
+}
+
+static int32_t *part_from(const packing *p, int part, int64_t at) {
+  return p->parts[part] ? p->parts[part] + at : NULL;
+}
+
+static bool is_prefix(const int32_t *mask, int64_t length) {
+  int64_t valid = 0;
+  for (int64_t t = 0; mask && t < length; t++)
+    valid += mask[t] != 0;
+  return !mask || valid == length;
+}
+
+// The row-major part of example b, all of whose valid steps come first; `row`: its first row.
+static void fill_prefix(const packing *p, int64_t b, int32_t row) {
+  int64_t at = b * p->time, length = p->lengths[b], rest = p->time - length;
+  count_up(part_from(p, ROWS, row), (int32_t)at, length);
+  fill_with(part_from(p, EXAMPLE, row), (int32_t)b, length);
+  count_up(part_from(p, INVERSE, at), row, length);
+  fill_with(part_from(p, INVERSE, at + length), -1, rest);
+  count_up(part_from(p, CARRY, at), row, length);
+  fill_with(part_from(p, CARRY, at + length), length ? row + (int32_t)length - 1 : -1, rest);
+}
+
+// The same of any mask.
+static void fill_scattered(const packing *p, const int32_t *mask, int64_t b, int32_t row) {
+  int32_t *rows = p->parts[ROWS], *example = p->parts[EXAMPLE], *inverse = p->parts[INVERSE],
+          *carry = p->parts[CARRY], last = -1;
+  for (int64_t t = 0; t < p->time; t++) {
+    int64_t at = b * p->time + t;
+    bool valid = mask[t] != 0;
+    if (valid && rows)
+      rows[row] = (int32_t)at;
+    if (valid && example)
+      example[row] = (int32_t)b;
+    if (inverse)
+      inverse[at] = valid ? row : -1;
+    if (valid)
+      last = row++;
+    if (carry)
+      carry[at] = last;
+  }
+}
+
 static void fill_row_major(const packing *p, const int32_t *mask) {
-  int32_t *rows = p->parts[ROWS], *offsets = p->parts[OFFSETS], *example = p->parts[EXAMPLE];
-  int32_t *inverse = p->parts[INVERSE], *carry = p->parts[CARRY];
-  if (!rows && !offsets && !example && !inverse && !carry)
-    return;
-  int32_t row = 0;
+  int32_t *offsets = p->parts[OFFSETS], row = 0;
   for (int64_t b = 0; b < p->batch; b++) {
+    const int32_t *own = mask ? mask + b * p->time : NULL;
     if (offsets)
       offsets[b] = row;
-    int32_t last = -1;
-    for (int64_t t = 0; t < p->time; t++) {
-      int64_t at = b * p->time + t;
-      bool valid = !mask || mask[at];
-      if (valid && rows)
-        rows[row] = (int32_t)at;
-      if (valid && example)
-        example[row] = (int32_t)b;
-      if (inverse)
-        inverse[at] = valid ? row : -1;
-      if (valid)
-        last = row++;
-      if (carry)
-        carry[at] = last;
-    }
+    if (is_prefix(own, p->lengths[b]))
+      fill_prefix(p, b, row);
+    else
+      fill_scattered(p, own, b, row);
+    row += p->lengths[b];
   }
   if (offsets)
     offsets[p->batch] = row;
