@@ -120,6 +120,9 @@ enum {
   ROW_UNIT = 64,
   LONG_ROW_UNIT = 128, // where K is long, as across batches, and both operands pass by for each block
   PRODUCT_GRAIN = 1 << 20,
+  MOST_ROWS = 512, // that pass by a block's columns: they keep in the second-level cache meanwhile
+  BLOCKS_OF_THREAD = 8,
+  CUTS_OF_THREAD = 2,
   FEW_BLOCKS = 8, // enough for most machines: columns are cut down to NARROW for as many
   NARROW = 64,
   MANY_BLOCKS = 32, // columns are cut down to WIDE for as many
@@ -215,6 +218,25 @@ static LLVMValueRef cut_columns(emitter *e, const product_split *s, int64_t want
                    most);
 }
 
+// Products have the same bits however they are cut, so few threads get few blocks: each packs what it reads
+// anew. `of_thread` blocks for each thread, 1 for one alone, `many` where their number is not known.
+static LLVMValueRef blocks_wanted(routine *r, int64_t of_thread, int64_t many) {
+  emitter *e = r->e;
+  LLVMValueRef threads = frame_field(r, FRAME_threads), one = const_i64(e, 1);
+  LLVMValueRef some = emit_select(e, emit_icompare(e, LLVMIntEQ, threads, one), one,
+                                  emit_imul(e, threads, const_i64(e, of_thread)));
+  return emit_select(e, emit_icompare(e, LLVMIntSLT, threads, one), const_i64(e, many), some);
+}
+
+static void widen_rows(routine *r, work_split *rows, int64_t multiple) {
+  emitter *e = r->e;
+  LLVMValueRef step = const_i64(e, multiple), most = const_i64(e, MOST_ROWS);
+  LLVMValueRef each = ceil_divide(e, rows->rows, blocks_wanted(r, BLOCKS_OF_THREAD, MOST_BLOCKS));
+  each = emit_imin(e, emit_imul(e, ceil_divide(e, each, step), step), most);
+  rows->rows_per_block = emit_imax(e, rows->rows_per_block, each);
+  rows->blocks = ceil_divide(e, rows->rows, rows->rows_per_block);
+}
+
 // The products' rows, numbered through the batch, are cut into blocks; a block may touch several products.
 // The rows of one product that give few blocks are cut into columns too: a block of many rows and columns
 // reads less of both operands than one that is narrow.
@@ -228,6 +250,8 @@ static product_split split_matmul(routine *r, const matmul_code *c) {
   product_split s = {.rows = split_work(r, rows, work, PRODUCT_GRAIN, multiple),
                      .columns = dim_value(r, x->n),
                      .column_blocks = const_i64(e, 1)};
+  if (extent_is_one(x->batch))
+    widen_rows(r, &s.rows, multiple);
   s.columns_per_block = s.columns;
   s.blocks = s.rows.blocks;
   if (!columns_are_split(c))
@@ -237,7 +261,9 @@ static product_split split_matmul(routine *r, const matmul_code *c) {
   allowed = LLVMBuildSDiv(e->builder, allowed, emit_imax(e, s.rows.blocks, one), "");
   LLVMValueRef cuts =
       emit_imax(e, cut_columns(e, &s, FEW_BLOCKS, NARROW), cut_columns(e, &s, MANY_BLOCKS, WIDE));
-  cuts = emit_imax(e, emit_imin(e, cuts, allowed), one);
+  LLVMValueRef wanted = blocks_wanted(r, CUTS_OF_THREAD, MANY_BLOCKS);
+  wanted = ceil_divide(e, wanted, emit_imax(e, s.rows.blocks, one));
+  cuts = emit_imax(e, emit_imin(e, emit_imin(e, cuts, wanted), allowed), one);
   LLVMValueRef per_block = ceil_divide(e, ceil_divide(e, s.columns, cuts), step);
   s.columns_per_block = emit_imax(e, emit_imul(e, per_block, step), one);
   s.column_blocks = ceil_divide(e, s.columns, s.columns_per_block);

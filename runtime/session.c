@@ -309,6 +309,7 @@ int64_t session_run(session *s, int64_t kind) {
   const struct nlm_abi_program *p = session_program(s->model, kind);
   s->frame.context = s;
   s->frame.offsets = s->offsets[kind];
+  s->frame.threads = pool_threads(s->pool);
   s->frame.kept = s->weights_stay && s->kept_by == kind;
   s->kept_by = -1; // a run that fails leaves nothing whole
   int64_t status = p->entry(&s->frame);

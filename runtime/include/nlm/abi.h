@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-#define NLM_ABI_VERSION 10
+#define NLM_ABI_VERSION 11
 #define NLM_ABI_MAGIC INT64_C(0x314c444d4d4c4e) // "NLMMDL1"
 
 #define NLM_UNIQUE_SCRATCH(n) (16 * (n) + 16384)
@@ -185,7 +185,8 @@ typedef int64_t nlm_entry(struct nlm_frame *frame); // returns a status code, 0 
   F(I64, int64_t, status_position)                                                                           \
   F(I64, int64_t, status_value)                                                                              \
   F(I64, int64_t, status_limit) /* what the value must be below */                                           \
-  F(I64, int64_t, kept)         /* 1: kept buffers hold what the last run of this program left */
+  F(I64, int64_t, kept)         /* 1: kept buffers hold what the last run of this program left */            \
+  F(I64, int64_t, threads)      /* that parallel_for has, or 0: as many as work is best cut up for */
 
 // ID_RANGE with a negative status_position: the input's sequences are longer than status_value steps, the
 // most that a table of positions has.
