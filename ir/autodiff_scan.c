@@ -381,7 +381,7 @@ static void begin_sweep(scan_sweep *s, adjoint *outer, node *scan) {
   *s = (scan_sweep){.outer = outer, .g = outer->g, .scan = scan, .b = b};
   arena *mem = s->g->mem;
   s->n_body = scan_body_nodes(s->g, b, &s->body);
-  s->again = recompute_group(outer->recompute, scan) > 0;
+  s->again = recompute_group(outer->recompute, scan) > 0 && outer->recompute->mode != RECOMPUTE_ACTIVATIONS;
   adjoint_begin(&s->inner, s->g);
   s->forward = xcalloc(s->inner.n + 1, 1);
   for (size_t k = 0; k < s->n_body; k++)

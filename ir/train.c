@@ -85,7 +85,7 @@ static const arg_spec settings[] = {
      .kinds = ARG_ANY,
      .default_text = "none",
      .doc = "layers and blocks whose inner values the backward pass computes again instead of reading them "
-            "from memory: full, or a list of names as nlmc shapes shows them"},
+            "from memory: full, activations, or a list of names as nlmc shapes shows them"},
     {0},
 };
 

@@ -1,5 +1,5 @@
-// The setting recompute: `full`, or a list of layers and blocks by the names that the shape report gives
-// them.
+// The setting recompute: `full`, `activations`, or a list of layers and blocks by the names that the shape
+// report gives them.
 #include "ir/layer.h"
 #include "ir/train_private.h"
 #include "support/intern.h"
@@ -48,9 +48,9 @@ static bool wrong_form(const model *m, const value *v) {
   list_names(m, false, &known);
   bool named = is_word(v) && has_name(&known, v->text);
   vec_free(&known);
-  diag *e = diag_error(d, v->at, "recompute must be `full` or a list of layers and blocks, found %s%s%s%s",
-                       value_kind_name(v), is_word(v) ? " '" : "", is_word(v) ? v->text : "",
-                       is_word(v) ? "'" : "");
+  diag *e = diag_error(
+      d, v->at, "recompute must be `full`, `activations` or a list of layers and blocks, found %s%s%s%s",
+      value_kind_name(v), is_word(v) ? " '" : "", is_word(v) ? v->text : "", is_word(v) ? "'" : "");
   if (named)
     diag_help(e, "to compute the values of '%s' again, write recompute = [%s]", v->text, v->text);
   else
@@ -109,24 +109,31 @@ static int compare(const void *a, const void *b) {
   return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static recompute_mode mode_of(const value *v) {
+  if (is_word(v) && strcmp(v->text, "full") == 0)
+    return RECOMPUTE_FULL;
+  return is_word(v) && strcmp(v->text, "activations") == 0 ? RECOMPUTE_ACTIVATIONS : RECOMPUTE_LISTED;
+}
+
 bool bind_recompute(const model *m, train_config *c, const value *v) {
   name_list chosen = {0};
-  bool full = is_word(v) && strcmp(v->text, "full") == 0, good = true;
-  if (v->kind == VALUE_NAME && v->held && !full)
+  recompute *r = &c->recompute;
+  bool good = true;
+  r->mode = mode_of(v);
+  if (v->kind == VALUE_NAME && v->held && r->mode == RECOMPUTE_LISTED)
     v = v->held;
-  if (full)
+  if (r->mode != RECOMPUTE_LISTED)
     list_names(m, true, &chosen);
   else if (v->kind == VALUE_LIST)
     good = bind_list(m, v, &chosen);
   else if (v->kind != VALUE_NONE)
     good = wrong_form(m, v);
-  c->recompute.full = full;
-  c->recompute.n = chosen.len;
-  c->recompute.names = ARENA_ARRAY(m->unit->mem, const char *, chosen.len + 1);
+  r->n = chosen.len;
+  r->names = ARENA_ARRAY(m->unit->mem, const char *, chosen.len + 1);
   for (size_t k = 0; k < chosen.len; k++)
-    c->recompute.names[k] = chosen.data[k];
+    r->names[k] = chosen.data[k];
   if (chosen.len)
-    qsort(c->recompute.names, chosen.len, sizeof *c->recompute.names, compare);
+    qsort(r->names, chosen.len, sizeof *r->names, compare);
   vec_free(&chosen);
   return good;
 }

@@ -92,6 +92,12 @@ static bool moves_elements(const node *n) {
   return (op_family_of(n->op) == FAMILY_VIEW && n->op != OP_PART) || n->op == OP_GATHER;
 }
 
+static bool may_repeat(const recomputing *c, const node *n) {
+  bool light = op_is_elementwise(n->op) || moves_elements(n);
+  return op_family_of(n->op) != FAMILY_LEAF && c->group[n->id] &&
+         (light || c->r->mode != RECOMPUTE_ACTIVATIONS);
+}
+
 // What another layer reads stays, and so do leaves.
 static void mark_stored(recomputing *c) {
   const program *p = c->p;
@@ -102,7 +108,7 @@ static void mark_stored(recomputing *c) {
     const node *n = c->g->nodes[id];
     if (!(c->facts[id] & FORWARD) || node_scan_id(c->g, n) >= 0)
       continue;
-    if (op_family_of(n->op) == FAMILY_LEAF || !c->group[id])
+    if (!may_repeat(c, n))
       c->facts[id] |= STORED;
     bool shown = (c->facts[id] & STORED) && moves_elements(n); // its memory is its operand's
     for (int k = 0; k < n->n_in; k++)
@@ -182,7 +188,7 @@ static void run(compilation *done) {
   c.group = xcalloc(n + 1, sizeof *c.group);
   c.again = xcalloc(n + 1, sizeof *c.again);
   mark_forward(&c);
-  if (c.r->full)
+  if (c.r->mode == RECOMPUTE_FULL)
     spare_last(&c);
   mark_counted(&c);
   mark_stored(&c);

@@ -13,12 +13,12 @@ typedef struct comparison {
   thread_pool *pool;
 } comparison;
 
-// All layers by their names: `full` would spare the last one.
-static void choose_all(const subject *s) {
+// Listed: all layers by their names. `full` would spare the last one.
+static void choose(const subject *s, recompute_mode mode) {
   value full = {.kind = VALUE_NAME, .text = "full"};
   bool bound = bind_recompute(s->m, s->m->training, &full);
   INVARIANT(bound);
-  s->m->training->recompute.full = false;
+  s->m->training->recompute.mode = mode;
 }
 
 static void open_training(native *n, const subject *s, const comparison *how) {
@@ -46,17 +46,25 @@ static int compare_scene(const native *stored, const native *again, const scene 
   return failed;
 }
 
-static int check(const subject *s, void *context) {
+static int compare(const native *stored, recompute_mode mode, const comparison *how) {
   static const scene few[] = {{4, 7, MASKS_MIDDLE}, {5, 3, MASKS_ROWS}, {1, 1, MASKS_NOTHING}};
-  const comparison *how = context;
-  native stored, again;
+  native again;
   int failed = 0;
-  open_training(&stored, s, how);
-  choose_all(s);
-  open_training(&again, s, how);
+  choose(stored->s, mode);
+  open_training(&again, stored->s, how);
   for (size_t k = 0; k < sizeof few / sizeof *few && failed < 3; k++)
-    failed += compare_scene(&stored, &again, &few[k], how);
+    failed += compare_scene(stored, &again, &few[k], how);
   native_close(&again);
+  return failed;
+}
+
+static int check(const subject *s, void *context) {
+  const comparison *how = context;
+  native stored;
+  open_training(&stored, s, how);
+  int failed = compare(&stored, RECOMPUTE_LISTED, how);
+  if (!how->f64)
+    failed += compare(&stored, RECOMPUTE_FULL, how) + compare(&stored, RECOMPUTE_ACTIVATIONS, how);
   native_close(&stored);
   return failed;
 }

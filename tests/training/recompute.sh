@@ -36,8 +36,9 @@ run() { # NAME THREADS
 model stored ""
 model full "recompute = full"
 model some "recompute = [encoder, encoder_1, encoder_2, \"bidirectional\", gru]"
+model light "recompute = activations"
 run stored 2
-for name in full some; do
+for name in full some light; do
   for threads in 1 3; do
     run $name $threads
     cmp -s stored.log $name.log || fail "$name, $threads threads: another loss"
@@ -54,6 +55,9 @@ figures() { # FILE: bytes for all of a training step, and those kept between its
 figures stored.nlm
 all=$training
 kept=$saved
+figures light.nlm
+[ "$training" -lt "$all" ] || fail "activations: a step needs $training bytes, $all with everything stored"
+[ $((4 * saved)) -lt $((3 * kept)) ] || fail "activations: $saved bytes are kept, $kept with everything stored"
 for name in full some; do
   figures $name.nlm
   [ $((2 * training)) -lt "$all" ] || fail "$name: a step needs $training bytes, $all with everything stored"

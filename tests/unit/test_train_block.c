@@ -277,8 +277,9 @@ static void layers_to_compute_again(void **state) {
   refused(one, "loss = mse, recompute = [encoder]", "`nlmc shapes` shows the names");
   refused(one, "loss = mse, recompute = last", "write recompute = [last]");
   refused(one, "loss = mse, recompute = ful",
-          "must be `full` or a list of layers and blocks, found a name 'ful'");
-  refused(one, "loss = mse, recompute = true", "must be `full` or a list of layers and blocks, found true");
+          "must be `full`, `activations` or a list of layers and blocks, found a name 'ful'");
+  refused(one, "loss = mse, recompute = true",
+          "must be `full`, `activations` or a list of layers and blocks, found true");
   refused(one, "loss = mse, recompute = []", "recompute names no layer");
   refused(one, "loss = mse, recompute = [3]", "takes names of layers and blocks, found an integer");
   refused(one, "loss = mse, recompute = [x]", "'x' computes nothing in a training step");
@@ -288,14 +289,14 @@ static void layers_to_compute_again(void **state) {
   assert_non_null(c);
   assert_int_equal(c->recompute.n, 1);
   assert_string_equal(c->recompute.names[0], "last");
-  assert_false(c->recompute.full);
+  assert_int_equal(c->recompute.mode, RECOMPUTE_LISTED);
   train_config_free(c);
   small_model_end(&s);
   begin_dense(&s, one);
   c = small_train(&s, "loss = mse, recompute = full");
   assert_non_null(c);
   assert_int_equal(c->recompute.n, 1);
-  assert_true(c->recompute.full);
+  assert_int_equal(c->recompute.mode, RECOMPUTE_FULL);
   train_config_free(c);
   small_model_end(&s);
 }
