@@ -6,20 +6,30 @@
 
 void adjoint_begin(adjoint *a, graph *g) {
   *a = (adjoint){.g = g, .n = g->n_nodes};
-  a->wanted = xcalloc(a->n + 1, 1);
-  a->terms = xcalloc(a->n + 1, sizeof *a->terms);
+  a->wanted = graph_take_map(g);
+  a->lists = graph_take_map(g);
 }
 
 void adjoint_end(adjoint *a) {
-  for (size_t k = 0; k < a->n; k++)
-    vec_free(&a->terms[k]);
-  free(a->terms);
-  free(a->wanted);
+  for (size_t k = 0; k < a->terms.len; k++)
+    vec_free(&a->terms.data[k]);
+  vec_free(&a->terms);
   vec_free(&a->parts);
+  graph_give_map(a->g, a->wanted);
+  graph_give_map(a->g, a->lists);
 }
 
 bool adjoint_wanted(const adjoint *a, const node *x) {
-  return x->id < a->n && a->wanted[x->id];
+  return x->id < a->n && node_map_has(a->wanted, x);
+}
+
+void adjoint_want(adjoint *a, const node *x) {
+  node_map_set_number(a->wanted, x, 1);
+}
+
+adjoint_terms adjoint_terms_of(const adjoint *a, const node *x) {
+  size_t number = x->id < a->n ? node_map_number(a->lists, x) : 0;
+  return number ? a->terms.data[number - 1] : (adjoint_terms){0};
 }
 
 void adjoint_add(adjoint *a, node *x, node *dx) {
@@ -27,7 +37,13 @@ void adjoint_add(adjoint *a, node *x, node *dx) {
     return;
   if (!shape_equal(&x->shape, &dx->shape))
     ICE("the adjoint of %s has another shape", op_name(x->op));
-  vec_push(&a->terms[x->id], dx);
+  size_t number = node_map_number(a->lists, x);
+  if (!number) {
+    vec_push(&a->terms, (adjoint_terms){0});
+    number = a->terms.len;
+    node_map_set_number(a->lists, x, number);
+  }
+  vec_push(&a->terms.data[number - 1], dx);
 }
 
 void adjoint_add_part(adjoint *a, node *scan, int part, node *dy) {
@@ -110,9 +126,10 @@ static void merge_pads(graph *g, adjoint_terms *terms) {
 }
 
 node *adjoint_total(adjoint *a, const node *x) {
-  if (x->id >= a->n || a->terms[x->id].len == 0)
+  size_t number = x->id < a->n ? node_map_number(a->lists, x) : 0;
+  if (!number)
     return NULL;
-  adjoint_terms *terms = &a->terms[x->id];
+  adjoint_terms *terms = &a->terms.data[number - 1];
   merge_pads(a->g, terms);
   node *sum = terms->data[0];
   for (size_t k = 1; k < terms->len; k++)
@@ -127,12 +144,13 @@ node *adjoint_total(adjoint *a, const node *x) {
 static void mark_wanted(adjoint *a, node *const *list, size_t n, node *const *wrt, size_t n_wrt) {
   for (size_t k = 0; k < n_wrt; k++) {
     INVARIANT(wrt[k]->type == REAL);
-    a->wanted[wrt[k]->id] = 1;
+    adjoint_want(a, wrt[k]);
   }
   for (size_t k = 0; k < n; k++) {
     const node *x = list[k];
     for (int j = 0; j < x->n_in && x->type == REAL; j++)
-      a->wanted[x->id] |= a->wanted[x->in[j]->id];
+      if (adjoint_wanted(a, x->in[j]))
+        adjoint_want(a, x);
   }
 }
 
@@ -160,7 +178,7 @@ void graph_gradients(graph *g, node *loss, node *const *wrt, size_t n_wrt, node 
   mark_wanted(&a, list, n, wrt, n_wrt);
   adjoint_add(&a, loss, g_real(g, 1));
   for (size_t k = n; k-- > 0;) {
-    if (!a.wanted[list[k]->id] || node_scan_id(g, list[k]) >= 0)
+    if (!adjoint_wanted(&a, list[k]) || node_scan_id(g, list[k]) >= 0)
       continue; // bodies are swept with their scan
     graph_restore_labels(g, list[k]->labels, list[k]->n_labels);
     sweep_node(&a, list[k]);

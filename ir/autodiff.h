@@ -17,16 +17,19 @@ struct adjoint {
   graph *g;
   const struct recompute *recompute; // NULL: all that is costly is stored
   size_t n;                          // ids below are covered: nodes made by the sweep itself have no adjoint
-  unsigned char *wanted;             // by id: real, and the quantities asked for depend on it
-  adjoint_terms *terms;              // by id: contributions so far
+  node_map *wanted;                  // holds those that are real and that the quantities asked for depend on
+  node_map *lists;                   // number + 1, among `terms`, of a node's contributions
+  VEC(adjoint_terms) terms;          // contributions so far
   VEC(part_adjoint) parts;           // of results of scans
 };
 
 void adjoint_begin(adjoint *a, graph *g);
 void adjoint_end(adjoint *a);
+void adjoint_want(adjoint *a, const node *x);
 bool adjoint_wanted(const adjoint *a, const node *x);
-void adjoint_add(adjoint *a, node *x, node *dx); // nothing happens where x is not wanted
-node *adjoint_total(adjoint *a, const node *x);  // the sum, or NULL: no contribution
+adjoint_terms adjoint_terms_of(const adjoint *a, const node *x); // none: empty
+void adjoint_add(adjoint *a, node *x, node *dx);                 // nothing happens where x is not wanted
+node *adjoint_total(adjoint *a, const node *x);                  // the sum, or NULL: no contribution
 void adjoint_add_part(adjoint *a, node *scan, int part, node *dy);
 
 // Adds the adjoints of a scan's operands, given those of its results in a->parts.

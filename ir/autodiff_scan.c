@@ -39,30 +39,38 @@ bool has_active_rows(const scan_sweep *s, const node *n) {
 }
 
 static bool is_forward(const scan_sweep *s, const node *n) {
-  return n->id < s->inner.n && s->forward[n->id];
+  return n->id < s->inner.n && node_map_has(s->forward, n);
 }
 
 // ---- which quantities take part
 
+static void want_as(scan_sweep *s, const node *inside, const node *outside) {
+  if (adjoint_wanted(s->outer, outside))
+    adjoint_want(&s->inner, inside);
+}
+
 static void mark_dependence(scan_sweep *s) {
   const scan_body *b = s->b;
-  unsigned char *wanted = s->inner.wanted;
+  adjoint *a = &s->inner;
   for (int k = 0; k < b->n_seq; k++)
-    wanted[b->seq_param[k]->id] = adjoint_wanted(s->outer, b->seq[k]);
+    want_as(s, b->seq_param[k], b->seq[k]);
   for (int k = 0; k < b->n_captured; k++)
-    wanted[b->captured[k]->id] = adjoint_wanted(s->outer, b->captured[k]);
+    want_as(s, b->captured[k], b->captured[k]);
   for (int k = 0; k < b->n_state; k++)
-    wanted[b->state_param[k]->id] = adjoint_wanted(s->outer, b->init[k]);
+    want_as(s, b->state_param[k], b->init[k]);
   for (bool grows = true; grows;) { // a state depends on what its next value depends on
     for (size_t k = 0; k < s->n_body; k++) {
       const node *n = s->body[k];
       for (int j = 0; j < n->n_in && n->type == REAL; j++)
-        wanted[n->id] |= wanted[n->in[j]->id];
+        if (adjoint_wanted(a, n->in[j]))
+          adjoint_want(a, n);
     }
     grows = false;
     for (int k = 0; k < b->n_state; k++)
-      if (wanted[b->next[k]->id] && !wanted[b->state_param[k]->id])
-        wanted[b->state_param[k]->id] = grows = true;
+      if (adjoint_wanted(a, b->next[k]) && !adjoint_wanted(a, b->state_param[k])) {
+        adjoint_want(a, b->state_param[k]);
+        grows = true;
+      }
   }
 }
 
@@ -70,35 +78,39 @@ static void mark_dependence(scan_sweep *s) {
 // set to the leaf that stands for it.
 static void choose_carried(scan_sweep *s) {
   const scan_body *b = s->b;
-  unsigned char *live = xcalloc(s->inner.n + 1, 1);
+  node_map *live = graph_take_map(s->g);
   for (int k = 0; k < b->n_out; k++)
-    live[b->out[k]->id] |= s->d_out[k] != NULL;
+    if (s->d_out[k])
+      node_map_set_number(live, b->out[k], 1);
   for (int k = 0; k < b->n_state; k++)
-    live[b->next[k]->id] |= s->d_final[k] != NULL;
+    if (s->d_final[k])
+      node_map_set_number(live, b->next[k], 1);
   for (bool grows = true; grows;) {
     for (size_t k = s->n_body; k-- > 0;)
-      for (int j = 0; j < s->body[k]->n_in && live[s->body[k]->id]; j++)
-        live[s->body[k]->in[j]->id] = 1;
+      for (int j = 0; j < s->body[k]->n_in && node_map_has(live, s->body[k]); j++)
+        node_map_set_number(live, s->body[k]->in[j], 1);
     grows = false;
     for (int k = 0; k < b->n_state; k++)
-      if (live[b->state_param[k]->id] && !live[b->next[k]->id])
-        live[b->next[k]->id] = grows = true;
+      if (node_map_has(live, b->state_param[k]) && !node_map_has(live, b->next[k])) {
+        node_map_set_number(live, b->next[k], 1);
+        grows = true;
+      }
   }
   for (int k = 0; k < b->n_state; k++) {
-    bool reached = s->d_final[k] || live[b->state_param[k]->id];
-    if (!reached || !s->inner.wanted[b->state_param[k]->id])
+    bool reached = s->d_final[k] || node_map_has(live, b->state_param[k]);
+    if (!reached || !adjoint_wanted(&s->inner, b->state_param[k]))
       continue;
     node leaf = {
         .op = OP_SCAN_STATE, .type = REAL, .shape = b->state_param[k]->shape, .i = {b->id, b->n_state + k}};
     s->carried[k] = graph_intern(s->g, &leaf);
   }
-  free(live);
+  graph_give_map(s->g, live);
 }
 
 static void make_incoming(scan_sweep *s) {
   const scan_body *b = s->b;
   for (int k = 0; k < b->n_out; k++) {
-    if (!s->d_out[k] || !s->inner.wanted[b->out[k]->id])
+    if (!s->d_out[k] || !adjoint_wanted(&s->inner, b->out[k]))
       continue;
     node leaf = {.op = OP_SCAN_SEQ, .type = REAL, .shape = b->out[k]->shape, .i = {b->id, b->n_seq + k}};
     s->incoming[k] = graph_intern(s->g, &leaf);
@@ -186,22 +198,25 @@ static bool is_saved_value(const scan_sweep *s, const node *n) {
   return op_is_costly(n->op) || f == FAMILY_REDUCE || f == FAMILY_INDEX || n->op == OP_RANDOM;
 }
 
-// Marks the forward values at which the expressions `roots` are cut: saved ones and sequences.
-static unsigned char *cut_at_saved(scan_sweep *s, node *const *roots, size_t n_roots) {
-  const graph *g = s->g;
-  unsigned char *mark = xcalloc(g->n_nodes + 1, 1);
+enum { READ = 1, CUT = 2 };
+
+// What the expressions `roots` read of the body, and the forward values at which they are cut: saved ones.
+static node_map *cut_at_saved(scan_sweep *s, node *const *roots, size_t n_roots) {
+  node_map *mark = graph_take_map(s->g);
+  size_t n_inside;
+  node *const *all = scan_nodes(s->g, s->b->id, &n_inside);
   for (size_t k = 0; k < n_roots; k++)
-    mark[roots[k]->id] = 1;
-  for (size_t id = g->n_nodes; id-- > 0;) {
-    node *n = g->nodes[id];
-    if (!mark[id] || node_scan_id(g, n) != s->b->id)
+    node_map_set_number(mark, roots[k], READ);
+  for (size_t at = n_inside; at-- > 0;) {
+    node *n = all[at];
+    if (!node_map_has(mark, n))
       continue;
     if (is_saved_value(s, n)) {
-      mark[id] = 2;
+      node_map_set_number(mark, n, CUT);
       node_set_add(&s->saved, n);
     } else if (!is_parameter(n)) {
       for (int k = 0; k < n->n_in; k++)
-        mark[n->in[k]->id] = 1;
+        node_map_set_number(mark, n->in[k], READ);
     }
   }
   return mark;
@@ -302,16 +317,16 @@ static node *sequence_rows(scan_sweep *s, scan_builder *builder, node *rows) {
 }
 
 // The adjoint scan's parameters, for the leaves and the cut values that its expressions read.
-static void add_parameters(scan_sweep *s, scan_builder *builder, const unsigned char *mark, substitution *r) {
+static void add_parameters(scan_sweep *s, scan_builder *builder, const node_map *mark, substitution *r) {
   const scan_body *b = s->b;
   for (int k = 0; k < b->n_out; k++)
-    if (s->incoming[k] && mark[s->incoming[k]->id])
+    if (s->incoming[k] && node_map_has(mark, s->incoming[k]))
       replace(r, s->incoming[k], scan_add_sequence(builder, s->d_out[k]));
   for (int k = 0; k < b->n_seq; k++)
-    if (mark[b->seq_param[k]->id])
+    if (node_map_has(mark, b->seq_param[k]))
       replace(r, b->seq_param[k], sequence_rows(s, builder, b->seq[k]));
   for (size_t k = 0; k < s->saved.len; k++)
-    if (mark[s->saved.data[k]->id] == 2)
+    if (node_map_number(mark, s->saved.data[k]) == CUT)
       replace(r, s->saved.data[k], scan_add_sequence(builder, forward_rows(s, s->saved.data[k])));
   for (int k = 0; k < b->n_state; k++) {
     if (!s->carried[k])
@@ -342,12 +357,12 @@ static void build_adjoint_scan(scan_sweep *s) {
   graph *g = s->g;
   node_set roots = {0};
   list_roots(s, &roots);
-  unsigned char *mark = cut_at_saved(s, roots.data, roots.len);
+  node_map *mark = cut_at_saved(s, roots.data, roots.len);
   extend_forward(s);
   scan_builder *builder = scan_begin(g, s->b->pack, !s->b->reverse);
   substitution r = {0};
   add_parameters(s, builder, mark, &r);
-  free(mark);
+  graph_give_map(g, mark);
   graph_substitute(g, roots.data, roots.len, r.from.data, r.to.data, r.from.len);
   size_t next = 0;
   int state = 0;
@@ -383,9 +398,9 @@ static void begin_sweep(scan_sweep *s, adjoint *outer, node *scan) {
   s->n_body = scan_body_nodes(s->g, b, &s->body);
   s->again = recompute_group(outer->recompute, scan) > 0 && outer->recompute->mode != RECOMPUTE_ACTIVATIONS;
   adjoint_begin(&s->inner, s->g);
-  s->forward = xcalloc(s->inner.n + 1, 1);
+  s->forward = graph_take_map(s->g);
   for (size_t k = 0; k < s->n_body; k++)
-    s->forward[s->body[k]->id] = 1;
+    node_map_set_number(s->forward, s->body[k], 1);
   s->d_final = ARENA_ARRAY(mem, node *, b->n_state);
   s->carried = ARENA_ARRAY(mem, node *, b->n_state);
   s->d_state = ARENA_ARRAY(mem, node *, b->n_state);
@@ -396,7 +411,7 @@ static void begin_sweep(scan_sweep *s, adjoint *outer, node *scan) {
 
 static void end_sweep(scan_sweep *s) {
   adjoint_end(&s->inner);
-  free(s->forward);
+  graph_give_map(s->g, s->forward);
   free(s->body);
   vec_free(&s->saved);
   vec_free(&s->collected);

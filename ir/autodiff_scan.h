@@ -15,7 +15,7 @@ typedef struct scan_sweep {
   adjoint inner; // over the body
   node **body;   // its nodes, in order
   size_t n_body;
-  unsigned char *forward; // by node id: belongs to the body as it was
+  node_map *forward; // holds the nodes of the body as it was
   // By state or output: adjoint from outside (NULL: none), and the leaf that stands for it inside until the
   // adjoint scan exists.
   node **d_final, **d_out, **carried, **incoming;

@@ -14,10 +14,15 @@ struct graph_private {
     int scan;         // the scan whose body it belongs to (active rows, counts inside), or -1
   } * origin;         // by dim symbol
   int n_origin, n_scans;
+  struct scan_members { // nodes of its body, in order
+    node **of;
+    size_t n, capacity;
+  } * members;               // by scan
   const char *const *labels; // of new nodes
   int n_labels;
   int again; // of new nodes
   rewriting *rewriting;
+  node_map *maps; // that are free
 };
 
 static const struct {
@@ -69,6 +74,16 @@ graph *graph_new(arena *mem, dim_table *dims) {
   return g;
 }
 
+static void free_maps(node_map *m) {
+  while (m) {
+    node_map *next = m->next;
+    free(m->of);
+    free(m->to);
+    free(m);
+    m = next;
+  }
+}
+
 void graph_free(graph *g) {
   if (!g)
     return;
@@ -76,11 +91,40 @@ void graph_free(graph *g) {
   free(g->p->hash);
   free(g->p->scan_id);
   free(g->p->origin);
+  free_maps(g->p->maps);
+  for (int k = 0; k < g->p->n_scans; k++)
+    free(g->p->members[k].of);
+  free(g->p->members);
   free(g->nodes);
 }
 
 rewriting **graph_rewriting(graph *g) {
   return &g->p->rewriting;
+}
+
+// ---- maps
+
+node_map *graph_take_map(const graph *g) {
+  node_map *m = g->p->maps;
+  if (m)
+    g->p->maps = m->next;
+  else
+    m = xcalloc(1, sizeof *m);
+  if (m->capacity < g->n_nodes || m->now == UINT32_MAX) {
+    free(m->of);
+    free(m->to);
+    m->capacity = 2 * g->n_nodes + 1;
+    m->of = xcalloc(m->capacity, sizeof *m->of);
+    m->to = xmalloc(m->capacity * sizeof *m->to);
+    m->now = 0;
+  }
+  m->now++;
+  return m;
+}
+
+void graph_give_map(const graph *g, node_map *m) {
+  m->next = g->p->maps;
+  g->p->maps = m;
 }
 
 // ---- labels
@@ -226,6 +270,9 @@ static struct symbol_origin *origin_of(struct graph_private *p, const dim *symbo
 }
 
 int graph_new_scan_id(graph *g, const dim *active) {
+  int n = g->p->n_scans + 1;
+  g->p->members = xrealloc(g->p->members, sizeof *g->p->members * (size_t)n);
+  g->p->members[g->p->n_scans] = (struct scan_members){0};
   return origin_of(g->p, active)->scan = g->p->n_scans++;
 }
 
@@ -289,6 +336,19 @@ static void grow(graph *g) {
     insert(p, g->nodes[k]);
 }
 
+node *const *scan_nodes(const graph *g, int scan, size_t *n) {
+  *n = g->p->members[scan].n;
+  return g->p->members[scan].of;
+}
+
+static void add_member(struct scan_members *m, node *n) {
+  if (m->n == m->capacity) {
+    m->capacity = m->capacity ? 2 * m->capacity : 32;
+    m->of = xrealloc(m->of, m->capacity * sizeof *m->of);
+  }
+  m->of[m->n++] = n;
+}
+
 static node *add_node(graph *g, const node *draft, uint64_t h) {
   int scan = scan_id_of_draft(g, draft);
   if (g->n_nodes == g->p->node_capacity)
@@ -305,6 +365,8 @@ static node *add_node(graph *g, const node *draft, uint64_t h) {
   g->nodes[n->id] = n;
   g->p->hash[n->id] = h;
   g->p->scan_id[n->id] = scan;
+  if (scan >= 0)
+    add_member(&g->p->members[scan], n);
   insert(g->p, n);
   return n;
 }

@@ -247,6 +247,8 @@ node *scan_final_state(graph *g, node *scan, int state);
 node *scan_output(graph *g, node *scan, int output);
 // The scan whose parameters this node reaches, or -1. A body node belongs to exactly one scan.
 int node_scan_id(const graph *g, const node *n);
+// The nodes made so far that belong to the body of a scan, in order, and their number.
+node *const *scan_nodes(const graph *g, int scan, size_t *n);
 
 // ---- rewriting: copies what `roots` reach into the same graph, giving each node to `rule` after its
 // operands were rewritten; `rule` returns a replacement, or NULL to rebuild the node on its new operands.

@@ -129,43 +129,47 @@ static void plan_one(scan_sweep *s, node *n, lift_kind kind) {
   }
 }
 
-static void mark_contributions(const scan_sweep *s, unsigned char *mark) {
+static void mark_contributions(const scan_sweep *s, node_map *mark) {
   for (int k = 0; k < s->b->n_captured; k++) {
-    const adjoint_terms *terms = &s->inner.terms[s->b->captured[k]->id];
-    for (size_t j = 0; j < terms->len; j++) {
-      INVARIANT(inside(s, terms->data[j]));
-      mark[terms->data[j]->id] = 1;
-    }
+    adjoint_terms terms = adjoint_terms_of(&s->inner, s->b->captured[k]);
+    for (size_t j = 0; j < terms.len; j++)
+      node_map_set(mark, terms.data[j], terms.data[j]);
   }
 }
 
-// Marks the nodes to lift, users before operands.
-static unsigned char *mark_lifts(scan_sweep *s, size_t n_nodes) {
-  unsigned char *mark = xcalloc(n_nodes + 1, 1);
+// The nodes to lift, users before operands; *count is their number. All belong to the body.
+static node **list_lifts(const scan_sweep *s, size_t *count) {
+  node_map *mark = graph_take_map(s->g);
+  VEC(node *) list = {0};
+  size_t n_inside;
+  node *const *all = scan_nodes(s->g, s->b->id, &n_inside);
   mark_contributions(s, mark);
-  for (size_t id = n_nodes; id-- > 0;) {
-    if (!mark[id])
-      continue;
+  for (size_t at = n_inside; at-- > 0;) {
     int which;
-    const node *n = s->g->nodes[id];
+    node *n = all[at];
+    if (!node_map_has(mark, n))
+      continue;
+    vec_push(&list, n);
     lift_kind kind = kind_of(s, n, &which);
-    if (kind == LIFT_ONE)
-      mark[n->in[which]->id] = 1;
-    for (int k = 0; k < n->n_in && kind == LIFT_ALL; k++)
-      mark[n->in[k]->id] = 1;
+    for (int k = 0; k < n->n_in; k++)
+      if (kind == LIFT_ALL || (kind == LIFT_ONE && k == which)) {
+        INVARIANT(inside(s, n->in[k]));
+        node_map_set(mark, n->in[k], n->in[k]);
+      }
   }
-  return mark;
+  graph_give_map(s->g, mark);
+  *count = list.len;
+  return list.data;
 }
 
 void plan_lifts(scan_sweep *s) {
-  size_t n_nodes = s->g->n_nodes;
-  unsigned char *mark = mark_lifts(s, n_nodes);
-  for (size_t id = 0; id < n_nodes; id++) {
+  size_t count;
+  node **list = list_lifts(s, &count);
+  for (size_t k = count; k-- > 0;) {
     int which;
-    if (mark[id])
-      plan_one(s, s->g->nodes[id], kind_of(s, s->g->nodes[id], &which));
+    plan_one(s, list[k], kind_of(s, list[k], &which));
   }
-  free(mark);
+  free(list);
 }
 
 static node *lift_table(scan_sweep *s, const node *n) {
@@ -177,7 +181,7 @@ static node *lift_table(scan_sweep *s, const node *n) {
   return table_gradient(s->g, all, ids, n->shape.d[0]);
 }
 
-static node *lift_one(scan_sweep *s, node *n, lift_kind kind, node *const *lifted) {
+static node *lift_one(scan_sweep *s, node *n, lift_kind kind, const node_map *lifted) {
   graph *g = s->g;
   switch (kind) {
   case LIFT_PRODUCT:
@@ -195,24 +199,25 @@ static node *lift_one(scan_sweep *s, node *n, lift_kind kind, node *const *lifte
   }
   node **in = ARENA_ARRAY(g->mem, node *, n->n_in);
   for (int k = 0; k < n->n_in; k++)
-    in[k] = inside(s, n->in[k]) ? lifted[n->in[k]->id] : n->in[k];
+    in[k] = inside(s, n->in[k]) ? node_map_get(lifted, n->in[k]) : n->in[k];
   return graph_rebuild(g, n, in);
 }
 
 void add_lifts(scan_sweep *s) {
-  size_t n_nodes = s->g->n_nodes; // more than plan_lifts saw, but no more marks
-  unsigned char *mark = mark_lifts(s, n_nodes);
-  node **lifted = xcalloc(n_nodes + 1, sizeof *lifted);
-  for (size_t id = 0; id < n_nodes; id++) {
+  size_t count;
+  node **list = list_lifts(s, &count);
+  node_map *lifted = graph_take_map(s->g);
+  for (size_t k = count; k-- > 0;) {
     int which;
-    if (mark[id])
-      lifted[id] = lift_one(s, s->g->nodes[id], kind_of(s, s->g->nodes[id], &which), lifted);
+    node_map_set(lifted, list[k], lift_one(s, list[k], kind_of(s, list[k], &which), lifted));
   }
   for (int k = 0; k < s->b->n_captured; k++) {
-    const adjoint_terms *terms = &s->inner.terms[s->b->captured[k]->id];
-    for (size_t j = 0; j < terms->len; j++)
-      adjoint_add(s->outer, s->b->captured[k], lifted[terms->data[j]->id]);
+    adjoint_terms terms = adjoint_terms_of(&s->inner, s->b->captured[k]);
+    for (size_t j = 0; j < terms.len; j++) {
+      INVARIANT(inside(s, terms.data[j]));
+      adjoint_add(s->outer, s->b->captured[k], node_map_get(lifted, terms.data[j]));
+    }
   }
-  free(lifted);
-  free(mark);
+  graph_give_map(s->g, lifted);
+  free(list);
 }

@@ -54,11 +54,44 @@ const node *graph_origin(const graph *g, const dim *symbol); // NULL: none
 void mark_counts(const graph *g, unsigned char *mark,
                  const node *n); // by node id: the origins that n mentions
 
+// ---- maps from the nodes that there are to nodes or numbers. Taking one costs nothing by the size of the
+// graph.
+typedef struct node_map {
+  uint32_t *of; // by id: `now` where the map holds something
+  union {
+    node *node;
+    size_t number;
+  } * to;
+  size_t capacity;
+  uint32_t now;
+  struct node_map *next; // of those that are free
+} node_map;
+node_map *graph_take_map(const graph *g);
+void graph_give_map(const graph *g, node_map *m); // it is no longer used
+
+static inline bool node_map_has(const node_map *m, const node *n) {
+  return n->id < m->capacity && m->of[n->id] == m->now;
+}
+static inline node *node_map_get(const node_map *m, const node *n) { // NULL: nothing
+  return node_map_has(m, n) ? m->to[n->id].node : NULL;
+}
+static inline void node_map_set(node_map *m, const node *n, node *to) { // n existed when the map was taken
+  m->of[n->id] = m->now;
+  m->to[n->id].node = to;
+}
+static inline size_t node_map_number(const node_map *m, const node *n) { // 0: nothing
+  return node_map_has(m, n) ? m->to[n->id].number : 0;
+}
+static inline void node_map_set_number(node_map *m, const node *n, size_t number) {
+  m->of[n->id] = m->now;
+  m->to[n->id].number = number;
+}
+
 // ---- walks from users to operands, each node once, in no particular order (ir/rewrite.c)
 typedef struct node_walk {
   const graph *g;
-  unsigned char *mark; // by node id: 1 for what was walked to
-  VEC(node *) stack;   // walked to, not yet taken
+  node_map *reached;
+  VEC(node *) stack; // walked to, not yet taken
 } node_walk;
 void walk_begin(node_walk *w, const graph *g);
 void walk_end(node_walk *w);

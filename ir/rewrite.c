@@ -6,26 +6,25 @@
 #include <string.h>
 
 struct rewriting {
-  node **map; // by original id; NULL: not reached
-  size_t n_map;
+  node_map *map;             // of originals; nothing: not reached
   VEC(const dim *) from, to; // dims that became others
 };
 
 // ---- reachability
 
 void walk_begin(node_walk *w, const graph *g) {
-  *w = (node_walk){.g = g, .mark = xcalloc(g->n_nodes + 1, 1)};
+  *w = (node_walk){.g = g, .reached = graph_take_map(g)};
 }
 
 void walk_end(node_walk *w) {
-  free(w->mark);
+  graph_give_map(w->g, w->reached);
   vec_free(&w->stack);
 }
 
 void walk_to(node_walk *w, node *n) {
-  if (w->mark[n->id])
+  if (node_map_has(w->reached, n))
     return;
-  w->mark[n->id] = 1;
+  node_map_set(w->reached, n, n);
   vec_push(&w->stack, n);
 }
 
@@ -90,9 +89,9 @@ void sort_by_id(node **list, size_t n) {
     qsort(list, n, sizeof *list, by_id);
 }
 
-// As graph_reachable, but not through the nodes that have a replacement in `stop` (by node id; may be NULL).
+// As graph_reachable, but not through the nodes that have a replacement in `stop` (may be NULL).
 // Few nodes of a large graph cost little.
-static size_t reach(const graph *g, node *const *roots, size_t n_roots, node *const *stop, node ***list) {
+static size_t reach(const graph *g, node *const *roots, size_t n_roots, const node_map *stop, node ***list) {
   node_walk w;
   VEC(node *) found = {0};
   walk_begin(&w, g);
@@ -102,7 +101,7 @@ static size_t reach(const graph *g, node *const *roots, size_t n_roots, node *co
   while (w.stack.len) {
     node *n = vec_pop(&w.stack);
     vec_push(&found, n);
-    if (!stop || !stop[n->id])
+    if (!stop || !node_map_get(stop, n))
       walk_to_operands(&w, n);
   }
   if (found.len < g->n_nodes / 16) {
@@ -110,7 +109,7 @@ static size_t reach(const graph *g, node *const *roots, size_t n_roots, node *co
   } else {
     found.len = 0;
     for (size_t id = 0; id < g->n_nodes; id++)
-      if (w.mark[id])
+      if (node_map_has(w.reached, g->nodes[id]))
         vec_push(&found, g->nodes[id]);
   }
   walk_end(&w);
@@ -152,7 +151,7 @@ void rewriting_equate(graph *g, const dim *from, const dim *to) {
 
 node *graph_rewritten(graph *g, node *original) {
   const rewriting *r = *graph_rewriting(g);
-  node *mapped = r && original->id < r->n_map ? r->map[original->id] : NULL;
+  node *mapped = r ? node_map_get(r->map, original) : NULL;
   return mapped ? mapped : original;
 }
 
@@ -248,11 +247,11 @@ node *graph_rebuild(graph *g, const node *original, node *const *new_in) {
 // ---- rewriting
 
 static void begin_rewriting(graph *g, rewriting *r) {
-  *r = (rewriting){.map = xcalloc(g->n_nodes + 1, sizeof(node *)), .n_map = g->n_nodes};
+  *r = (rewriting){.map = graph_take_map(g)};
 }
 
-static void end_rewriting(rewriting *r) {
-  free(r->map);
+static void end_rewriting(graph *g, rewriting *r) {
+  graph_give_map(g, r->map);
   vec_free(&r->from);
   vec_free(&r->to);
 }
@@ -283,14 +282,14 @@ void graph_rewrite(graph *g, node **roots, size_t n_roots, rewrite_rule rule, vo
     map_operands(g, original, in);
     graph_restore_labels(g, original->labels, original->n_labels);
     node *result = rule ? rule(g, original, in, context) : NULL;
-    r.map[original->id] = result ? result : graph_rebuild(g, original, in);
+    node_map_set(r.map, original, result ? result : graph_rebuild(g, original, in));
   }
   for (size_t k = 0; k < n_roots; k++)
     if (roots[k])
-      roots[k] = r.map[roots[k]->id];
+      roots[k] = node_map_get(r.map, roots[k]);
   *graph_rewriting(g) = outer;
   graph_restore_labels(g, labels, n_labels);
-  end_rewriting(&r);
+  end_rewriting(g, &r);
   free(in);
   free(list);
 }
@@ -311,7 +310,7 @@ void graph_substitute(graph *g, node **values, size_t n_values, node *const *fro
   begin_rewriting(g, &r);
   *graph_rewriting(g) = &r;
   for (size_t k = 0; k < n_from; k++) {
-    r.map[from[k]->id] = to[k];
+    node_map_set(r.map, from[k], to[k]);
     if (from[k]->shape.rank > 0 && to[k]->shape.rank > 0)
       rewriting_equate(g, from[k]->shape.d[0], to[k]->shape.d[0]);
   }
@@ -319,18 +318,18 @@ void graph_substitute(graph *g, node **values, size_t n_values, node *const *fro
   size_t n = reach(g, values, n_values, r.map, &list);
   node **in = xmalloc(sizeof *in * (size_t)most_operands(list, n));
   for (size_t k = 0; k < n; k++) {
-    if (r.map[list[k]->id] || !depends(g, list[k]))
+    if (node_map_get(r.map, list[k]) || !depends(g, list[k]))
       continue;
     map_operands(g, list[k], in);
     graph_restore_labels(g, list[k]->labels, list[k]->n_labels);
-    r.map[list[k]->id] = graph_rebuild(g, list[k], in);
+    node_map_set(r.map, list[k], graph_rebuild(g, list[k], in));
   }
   for (size_t k = 0; k < n_values; k++)
     if (values[k])
       values[k] = graph_rewritten(g, values[k]);
   *graph_rewriting(g) = outer;
   graph_restore_labels(g, labels, n_labels);
-  end_rewriting(&r);
+  end_rewriting(g, &r);
   free(in);
   free(list);
 }

@@ -30,7 +30,7 @@ static void depend_on_node(assembly *a, const node *n) {
   if (n->op == OP_PARAM && a->touches[n->i[0]])
     for (const int *t = a->touches[n->i[0]]; *t >= 0; t++)
       depend(a, *t);
-  depend(a, a->outer->position[n->id]);
+  depend(a, work_position(a->outer, n));
 }
 
 // An operand read through a pointer: the item that makes it, and the checks on the way.
@@ -176,7 +176,7 @@ static void note_shifted(const fusion *f, node *read, bool same_index, void *con
 
 static bool may_store_in_place(const assembly *a, const work_list *body, const scan_body *scan, int state) {
   const node *next = scan->next[state];
-  int at = body->position[next->id];
+  int at = work_position(body, next);
   if (at < 0 || fusion_is_leaf(next))
     return false;
   const stage *s = &body->items.data[at].stage;

@@ -361,6 +361,7 @@ static void list_bodies(fusion *f) {
   }
   for (size_t k = 0; k < f->n; k++) {
     int s = f->scan[f->nodes[k]->id];
+    f->place[f->nodes[k]->id] = s >= 0 ? (int)f->n_body[s] : (int)k;
     if (s >= 0)
       f->body[s][f->n_body[s]++] = f->nodes[k];
   }
@@ -425,6 +426,7 @@ fusion *fusion_decide(const program *p, bool fuse) {
   f->is_body_result = ARENA_ARRAY(mem, bool, all);
   f->scan_index = ARENA_ARRAY(mem, int, all);
   f->scan = ARENA_ARRAY(mem, int, all);
+  f->place = ARENA_ARRAY(mem, int, all);
   f->materialise = ARENA_ARRAY(mem, bool, all);
   f->cost = ARENA_ARRAY(mem, int, all);
   f->users = ARENA_ARRAY(mem, node **, all);

@@ -17,6 +17,7 @@ typedef struct fusion {
   bool *is_body_result; // an output or next state of a scan
   int *scan_index;      // of a SCAN node: its index in `scans`
   int *scan;            // index in `scans` of the scan whose body the node belongs to, or -1
+  int *place;           // of a live node: its place among those of its scan, or outside all scans
   bool *materialise;    // gets a buffer (leaves never do: they have one already)
   int *cost;            // work per element when evaluated inline
   node ***users;        // live users
@@ -56,7 +57,7 @@ void fusion_reads(const fusion *f, node *n, fusion_visit visit, void *context);
 void fusion_reads_through(const fusion *f, node *n, const node *through, fusion_visit visit, void *context);
 
 // The work of one scope in an order that respects what it reads: stages, and in the outer graph (scan -1)
-// also scans, runtime calls and checks, as kernels. A node's position is its place in that list.
+// also scans, runtime calls and checks, as kernels.
 typedef struct work_item {
   kernel_kind kind;
   stage stage;   // KERNEL_STAGE
@@ -69,8 +70,13 @@ typedef struct work_item {
 
 typedef struct work_list {
   VEC(work_item) items;
-  int *position; // by node id: the item that computes it, or -1
+  const fusion *f;
+  int scan;
+  int *position; // by the place of a node in the scope: see work_position
 } work_list;
+
+// Which item of the list computes the node; -1: none does, or it is of another scope.
+int work_position(const work_list *list, const node *n);
 
 // `merge`: maps over the same shape become one stage. `epilogue`: see the epilogue pass.
 work_list *work_build(const fusion *f, int scan, bool merge, bool epilogue);

@@ -5,6 +5,16 @@
 // No kernel's code grows with the model.
 enum { MOST_MERGED = 300, MOST_ROOTS = 16 };
 
+static int *position_of(const work_list *list, const node *n) {
+  const fusion *f = list->f;
+  return f->live[n->id] && f->scan[n->id] == list->scan ? &list->position[f->place[n->id]] : NULL;
+}
+
+int work_position(const work_list *list, const node *n) {
+  const int *at = position_of(list, n);
+  return at ? *at : -1;
+}
+
 typedef struct placing {
   const fusion *f;
   const work_list *list;
@@ -14,9 +24,9 @@ typedef struct placing {
 
 static void note_read(const fusion *f, node *read, bool same_index, void *context) {
   placing *p = context;
-  int position = p->list->position[fusion_base(f, read)->id];
-  if (read->op == OP_CHECK_IDS && p->list->position[read->id] > position)
-    position = p->list->position[read->id];
+  int position = work_position(p->list, fusion_base(f, read));
+  if (read->op == OP_CHECK_IDS && work_position(p->list, read) > position)
+    position = work_position(p->list, read);
   if (position > p->last_dependency)
     p->last_dependency = position;
   if (!same_index && position > p->blocked)
@@ -86,14 +96,14 @@ static void place_stage(const fusion *f, work_list *list, node *n, bool merge) {
   if (into >= 0) {
     add_root(f, &list->items.data[into].stage, n);
     list->items.data[into].cost += f->cost[n->id];
-    list->position[n->id] = into;
+    *position_of(list, n) = into;
     return;
   }
   work_item item = {.kind = KERNEL_STAGE, .stage = {.kind = kind}, .cost = f->cost[n->id], .again = n->again};
   add_root(f, &item.stage, n);
   if (kind == STAGE_MATMUL)
     set_matmul(f, &item.stage, n);
-  list->position[n->id] = (int)list->items.len;
+  *position_of(list, n) = (int)list->items.len;
   vec_push(&list->items, item);
 }
 
@@ -153,7 +163,7 @@ static node *only_reader(const fusion *f, const work_list *list, node *product) 
     node *n = vec_pop(&stack);
     for (int k = 0; k < f->n_users[n->id] && one; k++) {
       node *user = f->users[n->id][k];
-      if (list->position[user->id] < 0) { // inline, or of another scope
+      if (work_position(list, user) < 0) { // inline, or of another scope
         vec_push(&stack, user);
         continue;
       }
@@ -182,7 +192,7 @@ static void fuse_epilogue(const fusion *f, work_list *list, int at) {
     return;
   node *root = only_reader(f, list, product);
   work_item *item =
-      root && list->position[root->id] > at ? &list->items.data[list->position[root->id]] : NULL;
+      root && work_position(list, root) > at ? &list->items.data[work_position(list, root)] : NULL;
   if (!item || item->kind != KERNEL_STAGE || item->dropped || item->stage.kind != STAGE_MAP ||
       item->stage.n_roots != 1 || !is_epilogue(f, root, product))
     return;
@@ -194,25 +204,27 @@ static void fuse_epilogue(const fusion *f, work_list *list, int at) {
   item->stage = fused; // runs where the epilogue stood, so that everything it reads is there
   f->materialise[product->id] = false;
   producer->dropped = true;
-  list->position[product->id] = -1;
+  *position_of(list, product) = -1;
 }
 
 work_list *work_build(const fusion *f, int scan, bool merge, bool epilogue) {
   work_list *list = ARENA_NEW(f->mem, work_list);
-  list->position = ARENA_ARRAY(f->mem, int, f->g->n_nodes);
-  for (size_t k = 0; k < f->g->n_nodes; k++)
-    list->position[k] = -1;
   size_t n_nodes = scan >= 0 ? f->n_body[scan] : f->n;
+  list->f = f;
+  list->scan = scan;
+  list->position = ARENA_ARRAY(f->mem, int, n_nodes);
+  for (size_t k = 0; k < n_nodes; k++)
+    list->position[k] = -1;
   for (size_t k = 0; k < n_nodes; k++) {
     node *n = scan >= 0 ? f->body[scan][k] : f->nodes[k];
     kernel_kind kind;
     if (f->scan[n->id] != scan)
       continue;
     if (call_kind(n, &kind)) {
-      list->position[n->id] = (int)list->items.len;
+      *position_of(list, n) = (int)list->items.len;
       vec_push(&list->items, ((work_item){.kind = kind, .subject = n, .again = n->again}));
     } else if (n->op == OP_PART) {
-      list->position[n->id] = list->position[n->in[0]->id];
+      *position_of(list, n) = work_position(list, n->in[0]);
     } else if (f->materialise[n->id] || (scan >= 0 && f->is_body_result[n->id])) {
       place_stage(f, list, n, merge);
     }
