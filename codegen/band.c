@@ -7,7 +7,14 @@
 // Rows at a time: as many as TILE_BYTES of private buffers hold, but no fewer than LEAST_ROWS, so that
 // products are worth their packing. Convolutions pack their weights once: what they make and the next stage
 // reads may stay in the first-level cache.
-enum { BAND_BLOCKS = 16, TILE_BYTES = 1 << 18, WINDOWS_BYTES = 1 << 14, LEAST_ROWS = 16, PRODUCT_SHARE = 8 };
+enum {
+  BAND_BLOCKS = 16,
+  TILE_BYTES = 1 << 18,
+  WINDOWS_BYTES = 1 << 14,
+  LEAST_ROWS = 16,
+  PRODUCT_SHARE = 8,
+  PART_ROWS = 64
+};
 
 typedef struct band_code {
   program_code *pc;
@@ -16,6 +23,7 @@ typedef struct band_code {
   const buffer **private;
   int n_private;
   const dim *row_bytes; // of all private buffers together
+  const dim *unit;      // rows of one product, which share what it packs; NULL: rows have nothing in common
   int slot;             // scratch of all blocks
   int64_t tile_bytes, least_rows;
   int packed; // scratch for the packed weights of a convolution, the first stage; -1: there is none
@@ -67,6 +75,10 @@ static band_code plan(program_code *pc, const kernel *k) {
   const node *of_rows = first->kind == STAGE_MATMUL ? first->matmul : first->roots[0];
   c.rows = extent_product(pc, &of_rows->shape, 0, k->axes);
   c.row_bytes = dim_const(t, 0);
+  for (int j = 0; j < k->n_body; j++)
+    if (k->body[j].kind == STAGE_MATMUL && !k->body[j].a_windows &&
+        k->body[j].matmul->shape.rank == k->axes + 1)
+      c.unit = of_rows->shape.d[k->axes - 1];
   find_private(&c);
   for (int j = 0; j < c.n_private; j++)
     c.row_bytes = dim_add(t, c.row_bytes, bytes_of_row(&c, c.private[j]));
@@ -87,10 +99,35 @@ static const dim *work_of(band_code *c, const routine *r) {
   return work;
 }
 
-static work_split split_of(band_code *c, routine *r) {
+// Blocks: chunks of rows, each in `parts`; a chunk is one product or several whole ones.
+typedef struct band_split {
+  LLVMValueRef rows, chunk, parts, part, blocks, unit;
+} band_split;
+
+static band_split split_of(band_code *c, routine *r) {
+  emitter *e = r->e;
   if (!c->work)
     c->work = work_of(c, r);
-  return split_work_into(r, c->rows, c->work, GRAIN, 1, BAND_BLOCKS);
+  work_split even = split_work_into(r, c->rows, c->work, GRAIN, 1, BAND_BLOCKS);
+  LLVMValueRef one = const_i64(e, 1), each = even.rows_per_block;
+  band_split s = {even.rows, each, one, each, even.blocks, one};
+  if (!c->unit)
+    return s;
+  s.unit = emit_imax(e, dim_value(r, c->unit), one);
+  s.parts =
+      emit_imax(e, one, LLVMBuildSDiv(e->builder, s.unit, emit_imax(e, each, const_i64(e, PART_ROWS)), ""));
+  s.chunk = emit_imul(e, s.unit, ceil_divide(e, each, s.unit));
+  s.part = ceil_divide(e, s.chunk, s.parts);
+  s.blocks = emit_imul(e, ceil_divide(e, s.rows, s.chunk), s.parts);
+  return s;
+}
+
+static void range_of(emitter *e, const band_split *s, LLVMValueRef block, LLVMValueRef *begin,
+                     LLVMValueRef *end) {
+  LLVMValueRef start = emit_imul(e, LLVMBuildSDiv(e->builder, block, s->parts, ""), s->chunk);
+  LLVMValueRef stop = emit_imin(e, emit_iadd(e, start, s->chunk), s->rows);
+  *begin = emit_iadd(e, start, emit_imul(e, LLVMBuildSRem(e->builder, block, s->parts, ""), s->part));
+  *end = emit_imin(e, emit_iadd(e, *begin, s->part), stop);
 }
 
 // void (call *, ptr band, i64 begin, i64 end)
@@ -138,25 +175,41 @@ static void place_private(routine *r, const band_code *c, LLVMValueRef area, LLV
   }
 }
 
+// Rows between which tiles begin anew, and those of a tile, of which `fit` fit: whole products where they
+// can.
+static void plan_tiles(emitter *e, const band_split *s, LLVMValueRef rows, LLVMValueRef fit,
+                       LLVMValueRef *stretch, LLVMValueRef *tile_rows) {
+  LLVMValueRef reach = emit_imax(e, emit_imin(e, rows, s->unit), const_i64(e, 1));
+  LLVMValueRef whole = emit_imul(e, LLVMBuildSDiv(e->builder, fit, s->unit, ""), s->unit);
+  LLVMValueRef fits = emit_icompare(e, LLVMIntSGE, fit, s->unit);
+  LLVMValueRef even = ceil_divide(e, reach, ceil_divide(e, reach, fit));
+  *stretch = emit_select(e, fits, whole, s->unit);
+  *tile_rows = emit_select(e, fits, whole, even);
+}
+
 static LLVMValueRef emit_block(band_code *c, LLVMValueRef tile) {
   routine r;
-  LLVMValueRef block, begin, end;
+  LLVMValueRef block, begin, end, stretch, tile_rows;
   LLVMValueRef function = routine_begin_body(&r, c->pc, "rows", &block);
   emitter *e = r.e;
-  work_split split = split_of(c, &r);
-  split_range(&r, &split, block, &begin, &end);
+  band_split split = split_of(c, &r);
+  range_of(e, &split, block, &begin, &end);
   LLVMValueRef row_bytes = emit_imax(e, dim_value(&r, c->row_bytes), const_i64(e, 1));
   LLVMValueRef fit = LLVMBuildSDiv(e->builder, const_i64(e, c->tile_bytes), row_bytes, "");
-  LLVMValueRef tile_rows = emit_imax(e, fit, const_i64(e, c->least_rows));
+  fit = emit_imax(e, fit, const_i64(e, c->least_rows));
+  plan_tiles(e, &split, emit_isub(e, end, begin), fit, &stretch, &tile_rows);
   LLVMValueRef offset = emit_imul(e, block, dim_value(&r, block_bytes(c)));
   LLVMValueRef scratch = emit_at(e, e->i8, scratch_address(&r, c->slot), offset);
   LLVMValueRef area = emit_stack(e, e->ptr, (uint64_t)c->n_private, 8, "band");
-  loop tiles;
-  loop_begin(e, &tiles, "tile", begin, end, tile_rows, NULL, 0, LOOP_PLAIN);
+  loop stretches, tiles;
+  loop_begin(e, &stretches, "stretch", begin, end, stretch, NULL, 0, LOOP_PLAIN);
+  LLVMValueRef last = emit_imin(e, emit_iadd(e, stretches.index, stretch), end);
+  loop_begin(e, &tiles, "tile", stretches.index, last, tile_rows, NULL, 0, LOOP_PLAIN);
   place_private(&r, c, area, scratch, tiles.index, tile_rows);
-  LLVMValueRef stop = emit_imin(e, emit_iadd(e, tiles.index, tile_rows), end);
+  LLVMValueRef stop = emit_imin(e, emit_iadd(e, tiles.index, tile_rows), last);
   emit_call(e, tile, (LLVMValueRef[]){r.call, area, tiles.index, stop}, 4);
   loop_end(e, &tiles, NULL);
+  loop_end(e, &stretches, NULL);
   routine_end_body(&r);
   return function;
 }
@@ -169,7 +222,7 @@ LLVMValueRef emit_band_kernel(program_code *pc, const kernel *k) {
   LLVMValueRef made = routine_begin_kernel(&whole, pc);
   if (pack)
     run_windows_packing(&whole, &k->body[0], pack);
-  work_split split = split_of(&c, &whole);
+  band_split split = split_of(&c, &whole);
   run_blocks(&whole, block, split.blocks);
   routine_end_kernel(&whole, NULL);
   return made;
