@@ -234,6 +234,19 @@ static void emit_product(emitter *e, product *p) {
   loop_end(e, &over_k, NULL);
 }
 
+// Panels of all terms: the chains of a panel's columns run from end to end.
+static void emit_packed(emitter *e, product *p) {
+  LLVMValueRef zero = const_i64(e, 0);
+  block_call call = {.form = A_ROWS, .finish = const_i1(e, true)};
+  call.argument[BLOCK_K_FIRST] = call.argument[BLOCK_ROW_FIRST] = call.argument[BLOCK_COLUMN_FIRST] = zero;
+  call.argument[BLOCK_K_COUNT] = p->k;
+  call.argument[BLOCK_ROW_END] = p->m;
+  call.argument[BLOCK_COLUMN_END] = p->n;
+  call.argument[BLOCK_LOAD_C] = const_i1(e, p->spec->accumulate);
+  p->panels = p->b;
+  emit_panels(e, p, call);
+}
+
 // One column of C that lies contiguously is one row of the product of the transposes: the chains are the
 // same, and vectors run along the rows of A. Too few rows, or a strided column, go the general way.
 static void emit_column(emitter *e, product *p) {
@@ -302,9 +315,12 @@ static void emit_narrow_or_wide(emitter *e, product *p) {
 // ---- functions
 
 static void function_name(emitter *e, const gemm_spec *spec, char *name, size_t bytes) {
-  int n = snprintf(name, bytes, "gemm.%s.%c%c%s%s", e->real_kind == REAL_F32 ? "f32" : "f64",
-                   spec->transpose_a ? 't' : 'n', spec->transpose_b ? 't' : 'n',
-                   spec->accumulate ? ".acc" : "", spec->gather_a ? ".gather" : "");
+  int n =
+      snprintf(name, bytes, "gemm.%s.%c%c%s%s", e->real_kind == REAL_F32 ? "f32" : "f64",
+               spec->transpose_a ? 't' : 'n', spec->transpose_b ? 't' : 'n', spec->accumulate ? ".acc" : "",
+               spec->gather_a   ? ".gather"
+               : spec->packed_b ? ".packed"
+                                : "");
   if (spec->n)
     n += snprintf(name + n, bytes - (size_t)n, ".n%lld", (long long)spec->n);
   if (spec->k)
@@ -316,6 +332,7 @@ static void function_name(emitter *e, const gemm_spec *spec, char *name, size_t 
 
 LLVMValueRef gemm_function(emitter *e, const gemm_spec *spec) {
   INVARIANT(spec->extra_count <= GEMM_MAX_EXTRA && !(spec->gather_a && spec->transpose_a));
+  INVARIANT(!spec->packed_b || !(spec->transpose_a || spec->transpose_b || spec->gather_a));
   char name[320];
   function_name(e, spec, name, sizeof name);
   LLVMValueRef known = LLVMGetNamedFunction(e->module, name);
@@ -349,8 +366,11 @@ LLVMValueRef gemm_function(emitter *e, const gemm_spec *spec) {
     p.index = parameter(e, 9, "index");
   for (unsigned i = 0; i < spec->extra_count; i++)
     p.extra[i] = LLVMGetParam(function, count + i);
-  reserve_stack(e, &p);
-  if (spec->n == 1 && !spec->epilogue && !spec->gather_a)
+  if (!spec->packed_b)
+    reserve_stack(e, &p);
+  if (spec->packed_b)
+    emit_packed(e, &p);
+  else if (spec->n == 1 && !spec->epilogue && !spec->gather_a)
     emit_column(e, &p);
   else if (spec->transpose_a && !spec->accumulate && (!spec->n || spec->n < 2 * (int64_t)e->lanes))
     emit_narrow_or_wide(e, &p);

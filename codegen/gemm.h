@@ -23,8 +23,9 @@ typedef struct gemm_spec {
   bool transpose_a; // A is stored [K, M]
   bool transpose_b; // B is stored [N, K]
   bool accumulate;
-  bool gather_a;           // row i of A is A[index[i]] (not with transpose_a); adds a parameter
-  int64_t n, k;            // static extents, or 0: known at run time only (the arguments must agree)
+  bool packed_b; // B is op(B) as gemm_pack_function packs all its terms (not with transpose_a or _b)
+  bool gather_a; // row i of A is A[index[i]] (not with transpose_a); adds a parameter
+  int64_t n, k;  // static extents, or 0: known at run time only (the arguments must agree)
   gemm_epilogue *epilogue; // NULL: none
   void *epilogue_data;
   const char *epilogue_name; // distinguishes epilogues; needed with one

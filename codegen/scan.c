@@ -2,6 +2,7 @@
 // are active; body stages run over these one after the other, with everything of the block in the stack area.
 #include "codegen/matmul_stage.h"
 #include "codegen/scan_rows.h"
+#include "codegen/scan_weights.h"
 #include "support/diag.h"
 
 static LLVMValueRef ceil_divide_by(emitter *e, LLVMValueRef a, LLVMValueRef b) {
@@ -29,20 +30,6 @@ static bool stored_elsewhere(const scan_code *sc, const node *root) {
     if (sc->body->out[k] == root)
       return true;
   return next_in_place(sc, root);
-}
-
-// Weights that the body multiplies by transposed are turned round once, into scratch.
-typedef struct turned_weight {
-  node *matmul;
-  int slot;
-} turned_weight;
-typedef VEC(turned_weight) turned_weights;
-
-static int turned_slot(const turned_weights *turned, const node *matmul) {
-  for (size_t k = 0; k < turned->len; k++)
-    if (turned->data[k].matmul == matmul)
-      return turned->data[k].slot;
-  return -1;
 }
 
 // ---- teams: the columns of every stage are shared out, and members meet after it
@@ -73,7 +60,21 @@ static void share_product(routine *r, gemm_spec *spec, gemm_operands *o) {
   o->c = emit_at(e, e->real, o->c, begin);
 }
 
-static void emit_product(routine *r, const stage *st, const turned_weights *turned) {
+static void emit_packed_or_plain(routine *r, const gemm_spec *spec, gemm_operands o, LLVMValueRef panels) {
+  emitter *e = r->e;
+  gemm_spec packed = *spec;
+  branch b;
+  if_begin(e, &b, scan_weights_packed_pay(r, r->scan->body->pack, r->scan->count), "packed");
+  gemm_operands of_panels = o;
+  of_panels.b = panels;
+  packed.packed_b = true;
+  emit_gemm(e, &packed, &of_panels);
+  if_else(e, &b);
+  emit_gemm(e, spec, &o);
+  if_end(e, &b);
+}
+
+static void emit_product(routine *r, const stage *st, const arranged_weights *weights) {
   emitter *e = r->e;
   scan_code *sc = r->scan;
   matmul_extents x = matmul_extents_of(r->pc, st->matmul);
@@ -104,14 +105,17 @@ static void emit_product(routine *r, const stage *st, const turned_weights *turn
                      .n = const_i64(e, n),
                      .k = const_i64(e, k),
                      .extra = extra};
-  int slot = turned_slot(turned, st->matmul);
-  o.b = slot >= 0 ? scratch_address(r, slot) : memory_of(r, st->matmul->in[1]).base;
+  const arranged_weight *w = scan_weights_find(weights, st->matmul);
+  o.b = w && w->turned >= 0 ? scratch_address(r, w->turned) : memory_of(r, st->matmul->in[1]).base;
   if (with_epilogue)
     epilogue_begin(&ep, r->pc, st, sc, &spec);
   sc->product = st->roots[0];
   if (sc->member)
     share_product(r, &spec, &o);
-  emit_gemm(e, &spec, &o);
+  if (w && w->packed >= 0 && !sc->member)
+    emit_packed_or_plain(r, &spec, o, scratch_address(r, w->packed));
+  else
+    emit_gemm(e, &spec, &o);
   sc->product = NULL;
   epilogue_end(&ep);
   sc->area = area;
@@ -161,14 +165,14 @@ static void commit_states(routine *r) {
   }
 }
 
-static void emit_step(routine *r, const turned_weights *turned) {
+static void emit_step(routine *r, const arranged_weights *weights) {
   scan_code *sc = r->scan;
   size_t mark = memo_mark(r);
   save_taken_states(r);
   for (int s = 0; s < sc->k->n_body; s++) {
     const stage *st = &sc->k->body[s];
     if (st->kind == STAGE_MATMUL) {
-      emit_product(r, st, turned);
+      emit_product(r, st, weights);
     } else {
       if (sc->member)
         columns_of_member(r, dim_value(r, st->roots[0]->shape.d[1]), &r->column_begin, &r->column_end);
@@ -189,7 +193,7 @@ static LLVMValueRef step_offset(routine *r, const memory *offsets, LLVMValueRef 
   return emit_int_cast(r->e, emit_load(r->e, r->e->i32, at, 4, offsets->scope), r->e->i64);
 }
 
-static void emit_steps(routine *r, LLVMValueRef row, LLVMValueRef rows, const turned_weights *turned) {
+static void emit_steps(routine *r, LLVMValueRef row, LLVMValueRef rows, const arranged_weights *weights) {
   emitter *e = r->e;
   scan_code *sc = r->scan;
   memory offsets = memory_of(r, g_part(r->pc->s->program->g, sc->body->pack, PACK_STEP_OFFSETS));
@@ -204,7 +208,7 @@ static void emit_steps(routine *r, LLVMValueRef row, LLVMValueRef rows, const tu
   sc->count = emit_imin(e, emit_isub(e, stop, sc->tm_row), rows);
   branch active;
   if_begin(e, &active, emit_icompare(e, LLVMIntSGT, sc->count, const_i64(e, 0)), "active");
-  emit_step(r, turned);
+  emit_step(r, weights);
   if_end(e, &active);
   loop_end(e, &l, NULL);
 }
@@ -251,7 +255,7 @@ static LLVMValueRef rows_per_block(routine *r, const scan_code *sc) {
   return ceil_divide_by(r->e, dim_value(r, pack_batch(sc->body->pack)), blocks_of(r, sc));
 }
 
-static LLVMValueRef emit_block(program_code *pc, scan_code *sc, const turned_weights *turned) {
+static LLVMValueRef emit_block(program_code *pc, scan_code *sc, const arranged_weights *weights) {
   routine r;
   LLVMValueRef block;
   LLVMValueRef function = routine_begin_body(&r, pc, "rows", &block);
@@ -265,7 +269,7 @@ static LLVMValueRef emit_block(program_code *pc, scan_code *sc, const turned_wei
   branch any; // a pair of scans may have fewer blocks of one than of the other
   if_begin(e, &any, emit_icompare(e, LLVMIntSGT, rows, const_i64(e, 0)), "any");
   copy_states_in(&r, row, rows);
-  emit_steps(&r, row, rows, turned);
+  emit_steps(&r, row, rows, weights);
   copy_states_out(&r, row, rows);
   if_end(e, &any);
   routine_end_body(&r);
@@ -315,7 +319,7 @@ static void only_first_member(routine *r, void (*emit)(routine *r, LLVMValueRef 
 }
 
 // All rows of the batch, on the members of a team; their area is scratch that all of them see.
-static LLVMValueRef emit_member(program_code *pc, scan_code *sc, const turned_weights *turned, int area) {
+static LLVMValueRef emit_member(program_code *pc, scan_code *sc, const arranged_weights *weights, int area) {
   routine r;
   LLVMTypeRef parameters[] = {pc->e->ptr, pc->e->i64, pc->e->ptr};
   LLVMValueRef function = routine_begin_part(&r, pc, "member", parameters, 3);
@@ -331,7 +335,7 @@ static LLVMValueRef emit_member(program_code *pc, scan_code *sc, const turned_we
   LLVMValueRef rows = dim_value(&r, pack_batch(sc->body->pack));
   only_first_member(&r, copy_states_in, rows);
   emit_meeting(&r);
-  emit_steps(&r, const_i64(e, 0), rows, turned);
+  emit_steps(&r, const_i64(e, 0), rows, weights);
   only_first_member(&r, copy_states_out, rows); // the last step ended with a meeting
   floating_state_leave(e, state);
   sc->member = sc->members = sc->meeting = NULL;
@@ -340,30 +344,6 @@ static LLVMValueRef emit_member(program_code *pc, scan_code *sc, const turned_we
 }
 
 // ---- kernels
-
-static turned_weights plan_turned(program_code *pc, const kernel *k) {
-  turned_weights turned = {0};
-  for (int s = 0; s < k->n_body; s++) {
-    node *matmul = k->body[s].matmul;
-    if (k->body[s].kind != STAGE_MATMUL || !matmul->i[1])
-      continue;
-    const dim *elements = shape_elements(pc->dims, &matmul->in[1]->shape);
-    const dim *bytes = dim_mul(pc->dims, elements, dim_const(pc->dims, pc->e->real_bytes));
-    vec_push(&turned, ((turned_weight){matmul, scratch_add(pc, bytes)}));
-  }
-  return turned;
-}
-
-static void emit_turning(routine *r, const turned_weights *turned) {
-  emitter *e = r->e;
-  for (size_t k = 0; k < turned->len; k++) {
-    node *w = turned->data[k].matmul->in[1]; // stored [N, K]
-    LLVMValueRef n = dim_value(r, w->shape.d[0]), inner = dim_value(r, w->shape.d[1]);
-    LLVMValueRef arguments[] = {
-        memory_of(r, w).base, inner, scratch_address(r, turned->data[k].slot), n, n, inner};
-    emit_call(e, transpose_function(e), arguments, 6);
-  }
-}
 
 // The call of the other one of two equal scans: the second half of the table.
 static LLVMValueRef other_call(routine *r) {
@@ -397,24 +377,24 @@ static LLVMValueRef emit_pair(program_code *pc, LLVMValueRef first, LLVMValueRef
 
 typedef struct scan_emission {
   scan_code code;
-  turned_weights turned;
+  arranged_weights weights;
   LLVMValueRef block;
 } scan_emission;
 
 static scan_emission plan_scan_block(program_code *pc) {
   return (scan_emission){.code = scan_code_of(pc),
-                         .turned = plan_turned(pc, &pc->s->kernels.data[pc->kernel])};
+                         .weights = scan_weights_plan(pc, &pc->s->kernels.data[pc->kernel])};
 }
 
 static scan_emission emit_scan_block(program_code *pc) {
   scan_emission s = plan_scan_block(pc);
-  s.block = emit_block(pc, &s.code, &s.turned);
+  s.block = emit_block(pc, &s.code, &s.weights);
   return s;
 }
 
 static void scan_emission_free(scan_emission *s) {
   scan_code_free(&s->code);
-  vec_free(&s->turned);
+  vec_free(&s->weights);
 }
 
 // By a team when there is one block, and threads for a team; else the blocks one by one. `member` NULL: there
@@ -452,15 +432,15 @@ LLVMValueRef emit_scan_kernel(program_code *pc) {
   LLVMValueRef body = partner >= 0 ? emit_pair(pc, own.block, other.block) : own.block, member = NULL;
   if (suits_team(pc, &own.code)) {
     int area = scratch_add(pc, dim_const(pc->dims, own.code.local_bytes));
-    member = emit_member(pc, &own.code, &own.turned, area);
+    member = emit_member(pc, &own.code, &own.weights, area);
   }
   routine r;
   LLVMValueRef made = routine_begin_kernel(&r, pc);
-  emit_turning(&r, &own.turned);
+  scan_weights_emit(&r, &own.weights, own.code.body->pack);
   LLVMValueRef blocks = blocks_of(&r, &own.code);
   if (partner >= 0) {
     pc->half = pc->key->half ? 1 : 0;
-    emit_turning(&r, &other.turned);
+    scan_weights_emit(&r, &other.weights, other.code.body->pack);
     blocks = emit_imul(r.e, emit_imax(r.e, blocks, blocks_of(&r, &other.code)), const_i64(r.e, 2));
     pc->half = 0;
   }
