@@ -25,17 +25,45 @@ static void add_name(name_list *list, const char *name) {
 }
 
 // What may be listed: layers that compute, and every block around one.
-static void add_layer_and_blocks(const model *m, const layer *l, bool outermost_only, name_list *list) {
-  for (const char *end = strchr(l->name, '/'); end; end = outermost_only ? NULL : strchr(end + 1, '/'))
-    add_name(list, arena_printf(m->unit->mem, "%.*s", (int)(end - l->name), l->name));
-  if (!outermost_only || !strchr(l->name, '/'))
+static void list_names(const model *m, name_list *list) {
+  for (size_t k = 0; k < m->layers.len; k++) {
+    const layer *l = m->layers.data[k];
+    if (runs_before(l))
+      continue;
+    for (const char *end = strchr(l->name, '/'); end; end = strchr(end + 1, '/'))
+      add_name(list, arena_printf(m->unit->mem, "%.*s", (int)(end - l->name), l->name));
     add_name(list, l->name);
+  }
 }
 
-static void list_names(const model *m, bool outermost_only, name_list *list) {
+static size_t layers_within(const model *m, const char *block, size_t length) {
+  size_t count = 0;
   for (size_t k = 0; k < m->layers.len; k++)
-    if (!runs_before(m->layers.data[k]))
-      add_layer_and_blocks(m, m->layers.data[k], outermost_only, list);
+    count += strncmp(m->layers.data[k]->name, block, length) == 0;
+  return count;
+}
+
+// The layer or the outermost block around it; a block with more than half of the model is opened.
+static const char *unit_of(const model *m, const layer *l) {
+  for (const char *end = strchr(l->name, '/'); end; end = strchr(end + 1, '/'))
+    if (2 * layers_within(m, l->name, (size_t)(end - l->name) + 1) <= m->layers.len)
+      return arena_printf(m->unit->mem, "%.*s", (int)(end - l->name), l->name);
+  return l->name;
+}
+
+static bool is_within(const char *name, const char *around) {
+  size_t n = strlen(around);
+  return strncmp(name, around, n) == 0 && (name[n] == '/' || !name[n]);
+}
+
+// Layers of a block follow each other.
+static void list_units(const model *m, name_list *list) {
+  for (size_t k = 0; k < m->layers.len; k++) {
+    const layer *l = m->layers.data[k];
+    bool known = list->len && is_within(l->name, list->data[list->len - 1]);
+    if (!runs_before(l) && !known)
+      add_name(list, unit_of(m, l));
+  }
 }
 
 static bool is_word(const value *v) {
@@ -45,7 +73,7 @@ static bool is_word(const value *v) {
 static bool wrong_form(const model *m, const value *v) {
   diags *d = m->unit->diags;
   name_list known = {0};
-  list_names(m, false, &known);
+  list_names(m, &known);
   bool named = is_word(v) && has_name(&known, v->text);
   vec_free(&known);
   diag *e = diag_error(
@@ -83,7 +111,7 @@ static bool unknown_layer(const model *m, const value *v, const name_list *known
 static bool bind_list(const model *m, const value *v, name_list *chosen) {
   name_list known = {0};
   bool good = true;
-  list_names(m, false, &known);
+  list_names(m, &known);
   if (v->count == 0) {
     diag_help(diag_error(m->unit->diags, v->at, "recompute names no layer"),
               "write recompute = full for all of them, or leave the setting out");
@@ -123,7 +151,7 @@ bool bind_recompute(const model *m, train_config *c, const value *v) {
   if (v->kind == VALUE_NAME && v->held && r->mode == RECOMPUTE_LISTED)
     v = v->held;
   if (r->mode != RECOMPUTE_LISTED)
-    list_names(m, true, &chosen);
+    list_units(m, &chosen);
   else if (v->kind == VALUE_LIST)
     good = bind_list(m, v, &chosen);
   else if (v->kind != VALUE_NONE)

@@ -24,7 +24,7 @@ static void choose(const subject *s, recompute_mode mode) {
 static void open_training(native *n, const subject *s, const comparison *how) {
   native_open(n, s,
               &(build_options){
-                  .kinds = KIND_GRAD, .f64 = how->f64, .weigh_outputs = true, .opt_level = how->f64 ? 0 : 2});
+                  .kinds = KIND_GRAD, .f64 = how->f64, .weigh_outputs = true, .opt_level = how->f64 ? 0 : 1});
 }
 
 static int compare_scene(const native *stored, const native *again, const scene *sc, const comparison *how) {
@@ -64,7 +64,7 @@ static int check(const subject *s, void *context) {
   open_training(&stored, s, how);
   int failed = compare(&stored, RECOMPUTE_LISTED, how);
   if (!how->f64)
-    failed += compare(&stored, RECOMPUTE_FULL, how) + compare(&stored, RECOMPUTE_ACTIVATIONS, how);
+    failed += compare(&stored, RECOMPUTE_ACTIVATIONS, how);
   native_close(&stored);
   return failed;
 }

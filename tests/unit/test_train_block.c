@@ -301,6 +301,28 @@ static void layers_to_compute_again(void **state) {
   small_model_end(&s);
 }
 
+// `full` takes blocks as a whole, and opens one that holds more than half of the model.
+static void full_opens_the_largest_block(void **state) {
+  (void)state;
+  small_model s;
+  small_model_begin(&s, "net");
+  static const char *const names[] = {"all/a/dense", "all/a/dense_1", "all/b/dense", "all/dense", "head"};
+  tensor *x = small_input(&s, "x", TENSOR_REAL, "4");
+  x = small_chain(&s, x, "Dense(4)", "Dense(4)", "Dense(4)", "Dense(4)", NULL);
+  small_output(&s, "y", small_chain(&s, x, "Dense(1)", NULL));
+  assert_int_equal(s.m->layers.len, 6);
+  for (size_t k = 0; k < 5; k++) // as if they stood in blocks
+    s.m->layers.data[k + 1]->name = names[k];
+  train_config *c = small_train(&s, "loss = mse, recompute = full");
+  assert_non_null(c);
+  static const char *const units[] = {"all/a", "all/b", "all/dense", "head"};
+  assert_int_equal(c->recompute.n, 4);
+  for (size_t k = 0; k < 4; k++)
+    assert_string_equal(c->recompute.names[k], units[k]);
+  train_config_free(c);
+  small_model_end(&s);
+}
+
 // A block stands for its layers, the outermost name counts, and a node of two layers is of none.
 static void groups_are_the_outermost(void **state) {
   (void)state;
@@ -324,12 +346,19 @@ static void groups_are_the_outermost(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(defaults_are_keras),      cmocka_unit_test(all_settings_are_read),
-      cmocka_unit_test(unknown_names_are_told),  cmocka_unit_test(a_loss_is_needed_and_proposed),
-      cmocka_unit_test(names_are_keras),         cmocka_unit_test(lists_go_by_position),
-      cmocka_unit_test(losses_must_fit),         cmocka_unit_test(targets_follow_losses),
-      cmocka_unit_test(weights_of_classes),      cmocka_unit_test(weights_are_inputs_when_asked_for),
-      cmocka_unit_test(layers_to_compute_again), cmocka_unit_test(groups_are_the_outermost),
+      cmocka_unit_test(defaults_are_keras),
+      cmocka_unit_test(all_settings_are_read),
+      cmocka_unit_test(unknown_names_are_told),
+      cmocka_unit_test(a_loss_is_needed_and_proposed),
+      cmocka_unit_test(names_are_keras),
+      cmocka_unit_test(lists_go_by_position),
+      cmocka_unit_test(losses_must_fit),
+      cmocka_unit_test(targets_follow_losses),
+      cmocka_unit_test(weights_of_classes),
+      cmocka_unit_test(weights_are_inputs_when_asked_for),
+      cmocka_unit_test(layers_to_compute_again),
+      cmocka_unit_test(groups_are_the_outermost),
+      cmocka_unit_test(full_opens_the_largest_block),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
