@@ -155,6 +155,8 @@ void graph_set_again(graph *g, int again) {
 
 void graph_add_label(graph *g, node *n, const char *name) {
   int at = 0;
+  if (n->n_labels >= MOST_LABELS)
+    return;
   while (at < n->n_labels && strcmp(n->labels[at], name) < 0)
     at++;
   if (at < n->n_labels && strcmp(n->labels[at], name) == 0)

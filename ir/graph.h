@@ -31,7 +31,7 @@ typedef enum { REAL, INT } elem_type; // REAL is f32 or f64 (one choice for a wh
 
 typedef struct node node;
 typedef struct scan_body scan_body;
-enum { NODE_ATTRS = 6 };
+enum { NODE_ATTRS = 6, MOST_LABELS = 64 };
 
 struct node {
   op_code op;
@@ -44,7 +44,8 @@ struct node {
   double f;
   int again;         // of a repetition (graph_repeat) its number, part of the identity; else 0
   const void *extra; // EXTENT: const dim *; SCAN: scan_body *; PACK, UNIQUE: their dims (use the accessors)
-  const char *const *labels; // names of the layers it serves, sorted, n_labels; not part of the identity
+  const char *const *labels; // names of the layers it serves, sorted, n_labels; not part of the identity. Of
+                             // a node that serves more than MOST_LABELS layers, the first of them to come.
   int n_labels;
 };
 

@@ -27,7 +27,7 @@ static int group_of_layer(const recompute *r, const char *name) {
 }
 
 int recompute_group(const recompute *r, const node *n) {
-  if (!r || !r->n || !n->n_labels)
+  if (!r || !r->n || !n->n_labels || n->n_labels >= MOST_LABELS)
     return 0;
   int group = group_of_layer(r, n->labels[0]);
   for (int k = 1; k < n->n_labels && group; k++)
