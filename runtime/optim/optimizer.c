@@ -376,17 +376,23 @@ void optimizer_finish(optimizer *o) {
 
 // ---- steps
 
-static void plan_blocks(optimizer *o, int64_t index) {
+// Weights and state of fewer elements stay in the caches of the thread that computes with them: bringing them
+// over to another takes longer than its help saves.
+enum { SHARED_ELEMENTS = 1 << 16 };
+
+// Returns how many elements the blocks have.
+static int64_t plan_blocks(optimizer *o, int64_t index) {
   const gradient_source *g = &o->sources[index];
   const param_state *p = &o->states[g->param];
   if (p->whole)
-    return;
+    return 0;
   int64_t n = g->rows < 0 ? p->rows * p->width : g->rows;
   int64_t size = g->rows < 0 ? BLOCK_ELEMENTS : rows_in_block(p);
   for (int64_t first = 0; first < n; first += size) {
     step_block b = {index, first, n - first < size ? n - first : size};
     vec_push(&o->blocks, b);
   }
+  return g->rows < 0 ? n : n * p->width;
 }
 
 // A row is short, and the next one lies anywhere: it is fetched while this one is stepped.
@@ -423,10 +429,11 @@ static void step_one_block(void *env, int64_t block) {
 }
 
 static void run_step(optimizer *o, int64_t n_gradients) {
+  int64_t elements = 0;
   o->blocks.len = 0;
   for (int64_t k = 0; k < n_gradients; k++)
-    plan_blocks(o, k);
-  pool_run(o->session->pool, step_one_block, o, (int64_t)o->blocks.len);
+    elements += plan_blocks(o, k);
+  pool_run(elements < SHARED_ELEMENTS ? NULL : o->session->pool, step_one_block, o, (int64_t)o->blocks.len);
   for (int64_t k = 0; k < n_gradients; k++)
     if (o->states[o->sources[k].param].whole)
       optimizer_step_whole(o, &o->sources[k]);
