@@ -330,6 +330,26 @@ static void take_item(assembly *a, ready_items *ready, int item) {
   }
 }
 
+// By item: the first item, of those that are no repetitions, that is it or cannot run before it.
+static int *first_waiting(const assembly *a) {
+  const work_list *list = a->outer;
+  int n = (int)list->items.len, *first = ARENA_ARRAY(a->f->mem, int, n + 1);
+  for (int k = 0; k < n; k++)
+    first[k] = list->items.data[k].again ? n : k;
+  for (bool earlier = true; earlier;) {
+    earlier = false;
+    for (int k = n; k-- > 0;)
+      for (size_t j = 0; j < a->after[k].to.len; j++) {
+        int by = first[a->after[k].to.data[j]];
+        earlier = earlier || by < first[k];
+        first[k] = by < first[k] ? by : first[k];
+      }
+  }
+  return first;
+}
+
+// By repetition: the item before which all work that is no repetition is done first. None of that work waits
+// for the repetition, directly or through another one, so that something can always run.
 static const int *turns_of(const assembly *a) {
   const work_list *list = a->outer;
   int n = (int)list->items.len, most = 0;
@@ -338,13 +358,11 @@ static const int *turns_of(const assembly *a) {
   int *turn = ARENA_ARRAY(a->f->mem, int, most + 1);
   for (int k = 1; k <= most; k++)
     turn[k] = n;
+  const int *first = most ? first_waiting(a) : NULL;
   for (int k = 0; k < n; k++) {
     int again = list->items.data[k].again;
-    for (size_t j = 0; again && j < a->after[k].to.len; j++) {
-      int reader = a->after[k].to.data[j];
-      if (!list->items.data[reader].again && reader < turn[again])
-        turn[again] = reader;
-    }
+    if (again && first[k] < turn[again])
+      turn[again] = first[k];
   }
   return turn;
 }

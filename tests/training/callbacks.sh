@@ -121,10 +121,6 @@ write blocked "$settings
   callbacks = [BackupAndRestore(\"row.jsonl/backup\")]"
 expect 1 ./blocked train row.jsonl --epochs 1 --save deep.safetensors
 says "BackupAndRestore: row.jsonl/backup: Not a directory"
-write nameless "$settings
-  callbacks = [BackupAndRestore(\"\")]"
-expect 1 ./nameless train row.jsonl --epochs 1 --save deep.safetensors
-says "the name of a folder is needed"
 
 # killed in the middle
 write killed "$settings

@@ -65,3 +65,22 @@ for name in full some; do
   [ $((2 * training)) -lt "$all" ] || fail "$name: a step needs $training bytes, $all with everything stored"
   [ $((4 * saved)) -lt "$kept" ] || fail "$name: $saved bytes are kept, $kept with everything stored"
 done
+
+# a repetition that another one reads, which is wanted sooner
+waits() { # NAME SETTING
+  cat >"$1.nlm" <<END
+cell Slow(units)(x, h: [units]) { return relu(Dense(units)(x)) - Dense(units)(h) }
+model net {
+  input x: float[time, 3]
+  output y = x -> RNN(Slow(8), return_sequences = true) -> SpatialDropout1D(0.2) -> Dense(3) -> GlobalMaxPooling1D() -> Dense(1)
+}
+train net { optimizer = Adam()  loss = mse  epochs = 2  batch_size = 4  $2 }
+END
+  expect 0 "$nlmc" build "$1.nlm" -o "$1"
+}
+waits stored ""
+waits full "recompute = full"
+waits some "recompute = [rnn, spatial_dropout1d]"
+run stored 2
+same full 2
+same some 2
